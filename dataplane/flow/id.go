@@ -1,0 +1,54 @@
+package flow
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Direction tells on which side of an interface something was observed.
+// Its values are those of flowDirection (IE 61).
+type Direction uint8
+
+// Directions of an Observation Point.
+const (
+	Ingress Direction = 0
+	Egress  Direction = 1
+)
+
+// String returns the direction in the words of the YANG model.
+func (d Direction) String() string {
+	if d == Egress {
+		return "EGRESS"
+	}
+	return "INGRESS"
+}
+
+// ID is the 5-tuple of a flow. Both addresses are of one family, and never
+// IPv4-mapped. For ICMP and ICMPv6 the source port is 0 and the destination
+// port is type*256+code (IE 32 and 139); for protocols without ports, and for
+// fragments other than the first, both ports are 0.
+type ID struct {
+	Source, Destination         netip.Addr
+	SourcePort, DestinationPort uint16
+	Protocol                    uint8
+}
+
+// String writes the flow as "source:port > destination:port/protocol".
+func (id ID) String() string {
+	return fmt.Sprintf("%s > %s/%d",
+		netip.AddrPortFrom(id.Source, id.SourcePort),
+		netip.AddrPortFrom(id.Destination, id.DestinationPort), id.Protocol)
+}
+
+// Key is the widest flow key that an Observation Point reads: the 5-tuple and
+// the header fields that policies of the point use as Flow Keys or in rules.
+// A field that no policy of the point reads is zero.
+type Key struct {
+	ID
+	// DSCP is the 6-bit code point, after foreign marks were stripped.
+	DSCP uint8
+	// FlowLabel is the 20-bit IPv6 flow label.
+	FlowLabel uint32
+	// VLAN is the outermost VLAN identifier, 0 when untagged.
+	VLAN uint16
+}

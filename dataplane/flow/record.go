@@ -1,0 +1,46 @@
+package flow
+
+// PolicyRef names the configuration under which something was measured.
+type PolicyRef struct {
+	// ID is the node's number for the policy, stable while the policy exists.
+	ID uint32
+	// Generation is the policy's generation at the moment of measurement.
+	Generation uint32
+}
+
+// Delay sums up node transit delays in nanoseconds. It excludes the egress
+// queue: tcx egress runs before the qdisc.
+type Delay struct {
+	// Packets is the number of packets whose delay is known.
+	Packets uint64
+	// Sum, Min and Max are in nanoseconds; Min and Max are 0 without packets.
+	Sum      uint64
+	Min, Max uint32
+}
+
+// Record counts the packets of one flow at one Observation Point between two
+// drains, under one rule set (canonical records) or one sampling rate of one
+// policy (sampled records). No record mixes two of either.
+type Record struct {
+	Key Key
+	// Ifindex is the interface of the Observation Point.
+	Ifindex   uint32
+	Direction Direction
+	// IngressIfindex is 0 where it is unknown (locally sent packets);
+	// EgressIfindex is 0 at ingress.
+	IngressIfindex, EgressIfindex uint32
+	// Sampled is true for the record of one policy's selected packets; its
+	// Policies then holds that policy alone.
+	Sampled bool
+	// Policies lists the policies whose flow selection accepts the flow. The
+	// slice is shared between records and must not be changed.
+	Policies []PolicyRef
+	// Packets counts packets, not super-packets; Octets counts IP octets.
+	Packets, Octets uint64
+	// First and Last are UNIX times in nanoseconds, of the kernel's coarse clock.
+	First, Last int64
+	// TCPFlags is the union of the TCP control bits (RFC 7125).
+	TCPFlags       uint16
+	MinTTL, MaxTTL uint8
+	Delay          Delay
+}

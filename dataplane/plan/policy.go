@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/openifit/openifit/dataplane/flow"
+)
+
+// Action is a set of things that a policy does with packets at a point.
+type Action uint16
+
+// Actions of a policy at an Observation Point.
+const (
+	// ActMeter counts packets into flow records.
+	ActMeter Action = 1 << iota
+	// ActDelay adds node transit delay to the flow records (egress only).
+	ActDelay
+	// ActSketch feeds the count-min sketch and its top-k list.
+	ActSketch
+	// ActMark marks selected packets (EDGE ingress), under a lease.
+	ActMark
+	// ActPostcard owns the postcards of marked packets of its flows (egress,
+	// and ingress for packets delivered locally).
+	ActPostcard
+	// ActEvent evaluates triggers.
+	ActEvent
+)
+
+// KeyField is a set of header fields beyond those always present.
+type KeyField uint16
+
+// Fields of the widest key of a point.
+const (
+	KeySourceAddress KeyField = 1 << iota
+	KeyDestinationAddress
+	KeySourcePort
+	KeyDestinationPort
+	KeyProtocol
+	KeyDSCP
+	KeyFlowLabel
+	KeyVLAN
+	// Key5Tuple is what postcards, sketches, flow lists and events need.
+	Key5Tuple = KeySourceAddress | KeyDestinationAddress | KeySourcePort | KeyDestinationPort | KeyProtocol
+)
+
+// Policy is one policy's part in one Observation Point.
+type Policy struct {
+	flow.PolicyRef
+	Name    string
+	Actions Action
+	// Keys are the fields that the policy's Flow Keys and rules read.
+	Keys KeyField
+	// FlowList: the policy accepts exactly the flows of Flows; otherwise it
+	// accepts what Rules say, and everything when there are none.
+	FlowList bool
+	Flows    []flow.ID
+	Rules    []Rule
+	Select   Selection
+	// Mark maps an unmarked DSCP to the marked one, NoMark where it has none.
+	Mark [64]uint8
+	// Sketch is set with ActSketch.
+	Sketch Sketch
+	// Triggers are set with ActEvent.
+	Triggers []Trigger
+}
+
+// Rule is one line of a policy's flow selection; the first that matches, by
+// Sequence, decides. A flow that no rule matches is not selected.
+type Rule struct {
+	Sequence uint32
+	// Family is 4, 6, or 0 for both.
+	Family uint8
+	// Source and Destination are the zero Prefix for any.
+	Source, Destination netip.Prefix
+	// Protocol is -1 for any; DSCP likewise; FlowLabel likewise.
+	Protocol  int16
+	DSCP      int8
+	FlowLabel int32
+	// Ports are inclusive ranges; 0..65535 is any.
+	SourcePort, DestinationPort PortRange
+	// Deny excludes the flow.
+	Deny bool
+}
+
+// PortRange is an inclusive range of ports.
+type PortRange struct{ Min, Max uint16 }
+
+// AnyPort is the range that every packet is in, those without ports included.
+var AnyPort = PortRange{0, math.MaxUint16}
+
+// Algorithm is a packet selection method (RFC 5475).
+type Algorithm uint8
+
+// Selection algorithms that the data plane knows.
+const (
+	SelectAll Algorithm = iota
+	SelectSystematicCount
+	SelectUniform
+)
+
+// Selection says which packets of the selected flows are selected.
+type Selection struct {
+	Algorithm Algorithm
+	// Interval packets in a row are taken, Space packets are skipped then.
+	Interval, Space uint32
+	// Threshold: with SelectUniform, a packet is taken when 32 random bits are
+	// below it.
+	Threshold uint32
+}
+
+// Threshold turns a probability into a 32-bit threshold, and reports whether
+// the probability is one, which no threshold can express.
+func Threshold(p float64) (uint32, bool) {
+	t := math.Round(p * (1 << 32))
+	if t >= 1<<32 {
+		return math.MaxUint32, true
+	}
+	return uint32(max(t, 0)), false
+}
+
+// Sketch configures a FLOW_SKETCH policy.
+type Sketch struct {
+	TopK  uint16
+	Epoch time.Duration
+}
+
+// Trigger is a condition that the kernel watches. For momentary metrics
+// (NEW_FLOW, PATH_CHANGE) the thresholds are unused.
+type Trigger struct {
+	Name   string
+	Metric flow.Metric
+	// Raise and Clear are in the metric's unit: nanoseconds for delays.
+	Raise, Clear uint64
+	// Hold is how long the condition must hold, either way, before it is told.
+	Hold time.Duration
+	// PerFlow keeps a state per flow instead of one per interface.
+	PerFlow bool
+}
