@@ -1,0 +1,92 @@
+package meter
+
+import "github.com/openifit/openifit/dataplane/flow"
+
+// Keys is a set of Flow Keys (RFC 7011 section 2). The IP version, the
+// direction and the policy's generation are always keys: no Flow Record mixes
+// two of any.
+type Keys uint16
+
+// Flow Keys, each named after its Information Element.
+const (
+	SourceIPv4Address Keys = 1 << iota
+	DestinationIPv4Address
+	SourceIPv6Address
+	DestinationIPv6Address
+	SourceTransportPort
+	DestinationTransportPort
+	ProtocolIdentifier
+	IPDiffServCodePoint
+	FlowLabelIPv6
+	VLANID
+	IngressInterface
+	EgressInterface
+
+	// FiveTuple is the addresses of both families, the ports and the protocol.
+	FiveTuple = SourceIPv4Address | DestinationIPv4Address | SourceIPv6Address |
+		DestinationIPv6Address | SourceTransportPort | DestinationTransportPort | ProtocolIdentifier
+)
+
+// key is a projected flow key. It has no padding and no pointers, so that
+// comparing and hashing it are runs over its octets.
+type key struct {
+	source, destination         [16]byte
+	flowLabel                   uint32
+	ingress, egress             uint32
+	generation                  uint32
+	sourcePort, destinationPort uint16
+	vlan                        uint16
+	protocol, dscp              uint8
+	family                      uint8
+	direction                   flow.Direction
+	_                           [2]uint8
+}
+
+// project keeps of a record's key what the set names.
+func (k Keys) project(r *flow.Record, generation uint32) (out key) {
+	out.generation, out.direction = generation, r.Direction
+	if r.Key.Source.Is4() {
+		out.family = 4
+		if k&SourceIPv4Address != 0 {
+			a := r.Key.Source.As4()
+			copy(out.source[:], a[:])
+		}
+		if k&DestinationIPv4Address != 0 {
+			a := r.Key.Destination.As4()
+			copy(out.destination[:], a[:])
+		}
+	} else {
+		out.family = 6
+		if k&SourceIPv6Address != 0 {
+			out.source = r.Key.Source.As16()
+		}
+		if k&DestinationIPv6Address != 0 {
+			out.destination = r.Key.Destination.As16()
+		}
+		if k&FlowLabelIPv6 != 0 {
+			out.flowLabel = r.Key.FlowLabel
+		}
+	}
+	if k&SourceTransportPort != 0 {
+		out.sourcePort = r.Key.SourcePort
+	}
+	if k&DestinationTransportPort != 0 {
+		out.destinationPort = r.Key.DestinationPort
+	}
+	if k&ProtocolIdentifier != 0 {
+		out.protocol = r.Key.Protocol
+	}
+	if k&IPDiffServCodePoint != 0 {
+		out.dscp = r.Key.DSCP
+	}
+	if k&VLANID != 0 {
+		out.vlan = r.Key.VLAN
+	}
+	if k&IngressInterface != 0 {
+		out.ingress = r.IngressIfindex
+	}
+	if k&EgressInterface != 0 {
+		out.egress = r.EgressIfindex
+	}
+	return out
+}

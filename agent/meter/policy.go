@@ -1,0 +1,99 @@
+package meter
+
+import (
+	"time"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+)
+
+// Policy is what the Metering Process knows of one policy.
+type Policy struct {
+	flow.PolicyRef
+	// Records is false for policies that only count, such as those whose
+	// packets give postcards.
+	Records bool
+	// Sampled tells that packets are selected: only the policy's own records
+	// hold them, and the canonical records only say how many were observed.
+	Sampled bool
+	Keys    Keys
+	// ActiveTimeout bounds the age of a Flow Record, IdleTimeout the time
+	// without packets. Both are positive where Records is true.
+	ActiveTimeout, IdleTimeout time.Duration
+	// MaxFlows bounds the policy's Flow Cache.
+	MaxFlows int
+	// Rules are matched against every record of the policy's points, for
+	// their hits.
+	Rules []plan.Rule
+	// Points are the Observation Points at which the policy observes packets.
+	Points []plan.PointID
+	// Silent are the points at which the policy acts upon packets that it
+	// has observed elsewhere on this node; they do not count a second time.
+	Silent []plan.PointID
+}
+
+// Totals are the policy's counters since the meter knows it.
+type Totals struct {
+	// PacketsObserved and OctetsObserved count what flow selection accepts.
+	PacketsObserved, OctetsObserved uint64
+	// PacketsSelected and OctetsSelected count what packet selection took.
+	PacketsSelected, OctetsSelected uint64
+	// Records is the number of Flow Records that ended, Early of those that
+	// ended for lack of room in the cache.
+	Records, Early uint64
+	// Flows is the number of flows in the cache now.
+	Flows uint64
+}
+
+// metered is a policy with its cache and counters.
+type metered struct {
+	Policy
+	// previous is the generation before, whose records may still come.
+	previous        uint32
+	previousSampled bool
+	totals          Totals
+	hits            map[uint32]*uint64 // by sequence of the rule
+	cache           *cache
+	silent          map[plan.PointID]bool
+	// retired is the number of drains that may still bring records of a
+	// policy that is gone.
+	retired int
+}
+
+func newMetered(p Policy) *metered {
+	m := &metered{hits: make(map[uint32]*uint64)}
+	m.update(p)
+	m.previous, m.previousSampled = p.Generation, p.Sampled
+	return m
+}
+
+// update takes a new definition; counters and flows stay.
+func (m *metered) update(p Policy) {
+	if p.Generation != m.Generation {
+		m.previous, m.previousSampled = m.Generation, m.Sampled
+	}
+	m.Policy, m.retired = p, 0
+	m.silent = make(map[plan.PointID]bool, len(p.Silent))
+	for _, id := range p.Silent {
+		m.silent[id] = true
+	}
+	hits := make(map[uint32]*uint64, len(p.Rules))
+	for _, r := range p.Rules {
+		if hits[r.Sequence] = m.hits[r.Sequence]; hits[r.Sequence] == nil {
+			hits[r.Sequence] = new(uint64)
+		}
+	}
+	m.hits = hits
+	if m.cache == nil {
+		m.cache = newCache(p.MaxFlows)
+	}
+	m.cache.limit = p.MaxFlows
+}
+
+// sampled tells whether packets were selected under a generation.
+func (m *metered) sampled(generation uint32) bool {
+	if generation == m.previous && generation != m.Generation {
+		return m.previousSampled
+	}
+	return m.Sampled
+}
