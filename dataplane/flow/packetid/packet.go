@@ -1,0 +1,133 @@
+package packetid
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// PayloadSize is the number of IP payload octets that go into an identifier
+// (hashIPPayloadSize, IE 328), from offset 0.
+const PayloadSize = 16
+
+// Init is the initialiser value of the hash (hashInitialiserValue, IE 334).
+// It must be the same at every node of a domain.
+const Init = 0
+
+// Errors of Of. A packet without an identifier is not selected.
+var (
+	// ErrTooShort: fewer than PayloadSize octets of IP payload.
+	ErrTooShort = errors.New("IP payload is shorter than 16 octets")
+	// ErrMalformed: the headers contradict themselves or are cut off.
+	ErrMalformed = errors.New("malformed IP packet")
+)
+
+const (
+	ipv4HeaderSize = 20
+	ipv6HeaderSize = 40
+)
+
+// Of computes the identifier of an IP packet that starts with its IP header.
+//
+// The input is that of RFC 5475 section 6.2.4. IPv4: header octets 4 to 7 with
+// the reserved flag, which may carry a mark, masked; octets 12 to 19. IPv6:
+// payload length; octets 10, 11, 14, 15 and 16 of each address, counted from
+// 1. Then the first 16 octets of the IP payload. IPv4 options and IPv6
+// extension headers are neither payload nor counted in the payload length, so
+// that on-path headers do not change a packet's identifier.
+//
+// An UDP checksum is part of the payload: a packet whose checksum is still to
+// be filled in by a device changes its identifier there.
+func Of(packet []byte) (uint32, error) {
+	if len(packet) == 0 {
+		return 0, fmt.Errorf("%w: empty", ErrMalformed)
+	}
+	switch version := packet[0] >> 4; version {
+	case 4:
+		return ofIPv4(packet)
+	case 6:
+		return ofIPv6(packet)
+	default:
+		return 0, fmt.Errorf("%w: version %d", ErrMalformed, version)
+	}
+}
+
+func ofIPv4(packet []byte) (uint32, error) {
+	if len(packet) < ipv4HeaderSize {
+		return 0, fmt.Errorf("%w: %d octets for an IPv4 header", ErrMalformed, len(packet))
+	}
+	header := int(packet[0]&0xf) * 4
+	total := int(binary.BigEndian.Uint16(packet[2:]))
+	if header < ipv4HeaderSize || total < header {
+		return 0, fmt.Errorf("%w: header length %d, total length %d", ErrMalformed, header, total)
+	}
+	if total-header < PayloadSize || len(packet)-header < PayloadSize {
+		return 0, ErrTooShort
+	}
+	var input [12 + PayloadSize]byte
+	copy(input[:4], packet[4:8])
+	input[2] &= 0x7f
+	copy(input[4:12], packet[12:20])
+	copy(input[12:], packet[header:])
+	return BOB(input[:], Init), nil
+}
+
+func ofIPv6(packet []byte) (uint32, error) {
+	if len(packet) < ipv6HeaderSize {
+		return 0, fmt.Errorf("%w: %d octets for an IPv6 header", ErrMalformed, len(packet))
+	}
+	header, err := skipExtensions(packet)
+	if err != nil {
+		return 0, err
+	}
+	length := int(binary.BigEndian.Uint16(packet[4:])) - (header - ipv6HeaderSize)
+	if length < PayloadSize || len(packet)-header < PayloadSize {
+		return 0, ErrTooShort
+	}
+	var input [12 + PayloadSize]byte
+	binary.BigEndian.PutUint16(input[:], uint16(length))
+	invariant(input[2:], packet[8:24])
+	invariant(input[7:], packet[24:40])
+	copy(input[12:], packet[header:])
+	return BOB(input[:], Init), nil
+}
+
+// invariant copies the octets of an IPv6 address that RFC 5475 puts into the
+// hash: those that differ most between hosts.
+func invariant(to, address []byte) {
+	copy(to, address[9:11])
+	copy(to[2:], address[13:16])
+}
+
+// Extension headers that are skipped, and how far: those behind which the
+// payload is in the clear. Same as bpf/lib/parse.h.
+const (
+	hopByHop    = 0
+	routing     = 43
+	fragment    = 44
+	destination = 60
+	// maxExtensions bounds the chain, as the kernel side does.
+	maxExtensions = 6
+)
+
+func skipExtensions(packet []byte) (offset int, err error) {
+	offset = ipv6HeaderSize
+	next := packet[6]
+	for range maxExtensions {
+		switch next {
+		case hopByHop, routing, destination, fragment:
+		default:
+			return offset, nil
+		}
+		if len(packet) < offset+8 {
+			return 0, fmt.Errorf("%w: cut off in extension header %d", ErrMalformed, next)
+		}
+		size := 8
+		if next != fragment {
+			size += int(packet[offset+1]) * 8
+		}
+		next = packet[offset]
+		offset += size
+	}
+	return offset, nil
+}
