@@ -1,0 +1,64 @@
+// Package intent holds the validated configuration of an agent: what the
+// operator asked for, immutable once published.
+package intent
+
+import (
+	"time"
+
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// Snapshot is one version of the configuration. Nothing in it may be modified:
+// later versions share whatever did not change.
+type Snapshot struct {
+	// Serial counts the published versions since the agent started.
+	Serial uint64
+	// Root is the effective configuration: defaults are filled in, state
+	// containers are absent.
+	Root *yang.Ifit
+	// Policies are the configured policies by name.
+	Policies map[string]*Policy
+	// Changed names what differs from the version before.
+	Changed Changes
+}
+
+// Policy is a configured policy with the numbers that the node gave it.
+type Policy struct {
+	// Config is the effective configuration; also found in Snapshot.Root.
+	Config *yang.Policy
+	// ID identifies the policy on this node as long as it exists, and is
+	// never given to another one.
+	ID uint32
+	// Generation grows whenever Config changes. It is unique on the node and
+	// never used again, not even after a restart.
+	Generation uint32
+	// ExpiresAt is the end of the policy's lifetime, zero without one. It
+	// starts anew with each Set that names the policy.
+	ExpiresAt time.Time
+	// Expired says that the lifetime is over: the policy must not run.
+	Expired bool
+	// Failed is the reason why the policy could not be put back into force
+	// when the agent started, empty for all others: it must not run.
+	Failed string
+}
+
+// Runs reports whether the policy is to be in force.
+func (p *Policy) Runs() bool { return !p.Expired && p.Failed == "" }
+
+// Changes names the objects that differ between two versions, in sorted
+// order. An object that is gone is named too.
+type Changes struct {
+	Policies   []string
+	Interfaces []string
+	Collectors []string
+	Probes     []string
+	Domain     bool
+	Admission  bool
+	Limits     bool
+}
+
+// Empty reports whether nothing changed.
+func (c Changes) Empty() bool {
+	return len(c.Policies)+len(c.Interfaces)+len(c.Collectors)+len(c.Probes) == 0 &&
+		!c.Domain && !c.Admission && !c.Limits
+}
