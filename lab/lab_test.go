@@ -73,7 +73,7 @@ func standIn(kind string) {
 		c, err := l.Accept()
 		fail(err)
 		if t, ok := c.(*tls.Conn); ok {
-			t.Handshake()
+			_ = t.Handshake()
 		}
 		c.Close()
 	}

@@ -69,10 +69,16 @@ func TestReadFillsCopies(t *testing.T) {
 		{"nothing", state.Scope{}, "policies [] collectors [] node none"},
 		{"unknown name", state.Scope{Policies: state.Selection{Keys: []string{"x"}}}, "policies [] collectors [] node none"},
 		{"one policy", state.Scope{Policies: state.Selection{Keys: []string{"b"}}}, "policies [b=1] collectors [] node none"},
-		{"pushed only", state.Scope{Policies: state.Selection{All: true}, Node: true, PushedOnly: true},
-			"policies [a=0 b=0] collectors [] node none"},
-		{"collectors and node", state.Scope{Collectors: state.Selection{All: true}, Node: true},
-			"policies [] collectors [c=about c] node 6.18"},
+		{
+			"pushed only",
+			state.Scope{Policies: state.Selection{All: true}, Node: true, PushedOnly: true},
+			"policies [a=0 b=0] collectors [] node none",
+		},
+		{
+			"collectors and node",
+			state.Scope{Collectors: state.Selection{All: true}, Node: true},
+			"policies [] collectors [c=about c] node 6.18",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n = 0

@@ -128,7 +128,7 @@ func authority(dir string) (pair, error) {
 	return p, nil
 }
 
-func (ca pair) issue(files Files, l Leaf) error {
+func (p pair) issue(files Files, l Leaf) error {
 	template := &x509.Certificate{
 		Subject:  pkix.Name{CommonName: l.Name, Organization: []string{"OpenIFIT"}},
 		KeyUsage: x509.KeyUsageDigitalSignature,
@@ -142,7 +142,7 @@ func (ca pair) issue(files Files, l Leaf) error {
 	if len(l.DNS)+len(l.Addresses) > 0 {
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 	}
-	_, err := create(files, template, &ca)
+	_, err := create(files, template, &p)
 	return err
 }
 

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -65,8 +66,7 @@ func handshake(t *testing.T, serverDir, clientDir string) error {
 	cfg.ServerName = "127.0.0.1"
 	if err := tls.Client(raw, cfg).Handshake(); err != nil {
 		raw.Close()
-		<-result
-		return err
+		return errors.Join(err, <-result)
 	}
 	return <-result
 }

@@ -43,13 +43,13 @@ func Start(cmd *exec.Cmd, logFile, pidFile string) (Process, error) {
 	}
 	// The child's end must be collected for as long as this process lives;
 	// its exit status is in the log's hands.
-	defer func() { go cmd.Wait() }()
+	defer func() { go func() { _ = cmd.Wait() }() }()
 	p := Process{PID: cmd.Process.Pid}
 	if _, p.Start, err = stat(p.PID); err == nil {
 		err = p.save(pidFile)
 	}
 	if err != nil {
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 		return Process{}, fmt.Errorf("record %s: %w", cmd.Path, err)
 	}
 	return p, nil
