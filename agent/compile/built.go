@@ -1,0 +1,110 @@
+package compile
+
+import "github.com/openifit/openifit/gen/yang"
+
+// technique is what this release can do of one technique.
+type technique struct {
+	// leaves are the leaves of a policy that are honoured.
+	leaves set
+	// elements are the data elements that the technique's records hold.
+	elements []yang.DATA_ELEMENT
+	// private: the records consist of private Information Elements.
+	private bool
+}
+
+// builtTechniques lists the techniques that exist.
+func builtTechniques() map[yang.TECHNIQUE]technique {
+	common := []string{
+		"config/name", "config/description", "config/enabled", "config/technique",
+		"config/priority", "config/lifetime", "config/owner",
+		"observation-points/observation-point/config/name",
+		"observation-points/observation-point/config/interface",
+		"observation-points/observation-point/config/interface-role",
+		"observation-points/observation-point/config/direction",
+		"flow-selection/config/source",
+		"flow-selection/rules/rule/config/sequence-id",
+		"flow-selection/rules/rule/config/action",
+		"flow-selection/rules/rule/config/address-family",
+		"flow-selection/rules/rule/config/source-prefix",
+		"flow-selection/rules/rule/config/destination-prefix",
+		"flow-selection/rules/rule/config/protocol",
+		"flow-selection/rules/rule/config/source-port",
+		"flow-selection/rules/rule/config/destination-port",
+		"flow-selection/rules/rule/config/dscp",
+		"flow-selection/rules/rule/config/flow-label",
+		"flow-selection/flows/flow/config/id",
+		"flow-selection/flows/flow/config/address-family",
+		"flow-selection/flows/flow/config/source-address",
+		"flow-selection/flows/flow/config/destination-address",
+		"flow-selection/flows/flow/config/protocol",
+		"flow-selection/flows/flow/config/source-port",
+		"flow-selection/flows/flow/config/destination-port",
+		"data-selection/config/data-element",
+		"data-export/config/collector",
+		"data-export/config/collector-mode",
+		"data-export/config/encoding",
+		"data-export/config/protocol",
+		"data-export/config/batch-timeout",
+		"data-export/config/max-records-per-second",
+		"data-export/config/max-octets-per-second",
+	}
+	selection := []string{
+		"packet-selection/config/algorithm",
+		"packet-selection/config/interval",
+		"packet-selection/config/space",
+		"packet-selection/config/probability",
+	}
+	return map[yang.TECHNIQUE]technique{
+		yang.TECHNIQUE_FLOW_METERING: {
+			leaves: paths(common, selection, []string{
+				"config/local-originated",
+				"flow-selection/config/flow-keys",
+				"data-export/config/active-timeout",
+				"data-export/config/idle-timeout",
+				"data-export/config/drain-interval",
+			}),
+			elements: []yang.DATA_ELEMENT{
+				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_PACKET_COUNT, yang.DATA_ELEMENT_OCTET_COUNT,
+				yang.DATA_ELEMENT_TCP_FLAGS, yang.DATA_ELEMENT_FLOW_TIMES, yang.DATA_ELEMENT_TTL_RANGE,
+				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
+				yang.DATA_ELEMENT_TRANSIT_DELAY,
+			},
+		},
+		yang.TECHNIQUE_FLOW_SKETCH: {
+			leaves: paths(common, []string{
+				"sketch/config/top-k",
+				"sketch/config/epoch",
+				"sketch/config/threshold-octets-per-second",
+			}),
+			elements: []yang.DATA_ELEMENT{
+				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_PACKET_COUNT, yang.DATA_ELEMENT_OCTET_COUNT,
+			},
+		},
+		yang.TECHNIQUE_PBT_M: {
+			leaves: paths(common, selection, []string{"encapsulation/config/mark"}),
+			elements: []yang.DATA_ELEMENT{
+				yang.DATA_ELEMENT_NODE_ID, yang.DATA_ELEMENT_TTL, yang.DATA_ELEMENT_FLOW_KEYS,
+				yang.DATA_ELEMENT_PACKET_ID, yang.DATA_ELEMENT_PACKET_LENGTH,
+				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
+				yang.DATA_ELEMENT_INGRESS_TIMESTAMP, yang.DATA_ELEMENT_EGRESS_TIMESTAMP,
+				yang.DATA_ELEMENT_TRANSIT_DELAY,
+			},
+			private: true,
+		},
+		yang.TECHNIQUE_EVENT_MONITOR: {
+			leaves: paths(common, []string{
+				"triggers/trigger/config/name",
+				"triggers/trigger/config/metric",
+				"triggers/trigger/config/threshold",
+				"triggers/trigger/config/clear-threshold",
+				"triggers/trigger/config/hold-time",
+				"triggers/trigger/config/report",
+			}),
+			elements: []yang.DATA_ELEMENT{
+				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_TTL, yang.DATA_ELEMENT_TRANSIT_DELAY,
+				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
+			},
+			private: true,
+		},
+	}
+}

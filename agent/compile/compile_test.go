@@ -1,0 +1,288 @@
+package compile_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// node is a head and end with two interfaces into the domain.
+const node = `{
+ "domain": {
+  "config": {"name": "lab", "node-name": "r1", "observation-domain-id": 11, "enterprise-number": 32473},
+  "marks": {"mark": [{"name": "m", "config": {"name": "m", "field": "DSCP"}, "values": {"value": [
+    {"unmarked": 0, "config": {"unmarked": 0, "marked": 3}},
+    {"unmarked": 46, "config": {"unmarked": 46, "marked": 47}}]}}]}},
+ "interfaces": {"interface": [
+  {"name": "edge", "config": {"name": "edge", "role": "EDGE", "foreign-mark-action": "DROP"}},
+  {"name": "core0", "config": {"name": "core0", "role": "CORE"}},
+  {"name": "core1", "config": {"name": "core1", "role": "CORE"}},
+  {"name": "mon", "config": {"name": "mon", "role": "MONITOR"}},
+  {"name": "gone", "config": {"name": "gone", "role": "CORE"}}]},
+ "collectors": {"collector": [{"name": "c", "config": {"name": "c", "address": "192.0.2.9"}}]}
+}`
+
+func links() map[string]uint32 {
+	return map[string]uint32{"lo": 1, "edge": 2, "core0": 3, "core1": 4, "mon": 5, "spare": 6}
+}
+
+// merge lays one JSON object over another; lists are appended.
+func merge(a, b map[string]any) map[string]any {
+	for k, v := range b {
+		switch old := a[k].(type) {
+		case map[string]any:
+			a[k] = merge(old, v.(map[string]any))
+		case []any:
+			a[k] = append(old, v.([]any)...)
+		default:
+			a[k] = v
+		}
+	}
+	return a
+}
+
+// tree builds a configuration from JSON parts, all below /ifit.
+func tree(t testing.TB, parts ...string) *yang.Ifit {
+	t.Helper()
+	all := map[string]any{}
+	for _, part := range parts {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(part), &m); err != nil {
+			t.Fatalf("%v in %s", err, part)
+		}
+		all = merge(all, m)
+	}
+	data, err := json.Marshal(map[string]any{"ifit": all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root yang.Device
+	if err := yang.Unmarshal(data, &root); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
+	return root.Ifit
+}
+
+// policy writes a policy p of a technique with further containers.
+func policy(technique string, more ...string) string {
+	return named("p", technique, more...)
+}
+
+func named(name, technique string, more ...string) string {
+	var m strings.Builder
+	for _, s := range more {
+		m.WriteString(", " + s)
+	}
+	return fmt.Sprintf(`{"policies": {"policy": [{"name": %q, "config": {"name": %q, "technique": %q}%s}]}}`,
+		name, name, technique, m.String())
+}
+
+func refs(in *yang.Ifit) map[string]flow.PolicyRef {
+	out := make(map[string]flow.PolicyRef)
+	for name := range in.GetPolicies().Policy {
+		out[name] = flow.PolicyRef{ID: uint32(len(name)), Generation: 7}
+	}
+	return out
+}
+
+func build(in *yang.Ifit) (*compile.Result, error) {
+	return compile.New().Compile(compile.Input{Tree: in, Refs: refs(in), Links: links()})
+}
+
+func rules(list string) string {
+	return `"flow-selection": {"rules": {"rule": [` + list + `]}}`
+}
+
+func rule(seq int, leaves string) string {
+	return fmt.Sprintf(`{"sequence-id": %d, "config": {"sequence-id": %d%s}}`, seq, seq, leaves)
+}
+
+func selection(leaves string) string { return `"packet-selection": {"config": {` + leaves + `}}` }
+
+func exported(leaves string) string { return `"data-export": {"config": {` + leaves + `}}` }
+
+func at(leaves string) string {
+	return `"observation-points": {"observation-point": [{"name": "a", "config": {"name": "a", ` + leaves + `}}]}`
+}
+
+func trigger(leaves string) string {
+	return `"triggers": {"trigger": [{"name": "t", "config": {"name": "t", ` + leaves + `}}]}`
+}
+
+func flows(list string) string {
+	return `"flow-selection": {"config": {"source": "FLOW_LIST"}, "flows": {"flow": [` + list + `]}}`
+}
+
+func exact(id, leaves string) string {
+	return fmt.Sprintf(`{"id": %q, "config": {"id": %q, %s}}`, id, id, leaves)
+}
+
+const (
+	marked = `"encapsulation": {"config": {"mark": "m"}}`
+	p      = "/ifit/policies/policy[name=p]"
+	five   = `"source-address": "10.0.0.1", "destination-address": "10.0.0.2", "protocol": 17, "source-port": 1, "destination-port": 2`
+)
+
+func TestRefusals(t *testing.T) {
+	many := func(n int, f func(i int) string) string {
+		out := make([]string, n)
+		for i := range out {
+			out[i] = f(i)
+		}
+		return strings.Join(out, ",")
+	}
+	tests := []struct {
+		name, part string
+		path       string
+		code       compile.Code
+		reason     string
+	}{
+		{"technique", policy("IOAM_TRACE"), p + "/config/technique", compile.NotBuilt, "IOAM_TRACE is not built in this release"},
+		{"technique of later parts", policy("ALTERNATE_MARKING"), p + "/config/technique", compile.NotBuilt, "ALTERNATE_MARKING is not built"},
+		{"carrier", policy("PBT_M", `"encapsulation": {"config": {"mark": "m", "carrier": "GRE"}}`), p + "/encapsulation/config/carrier", compile.NotBuilt, "not built"},
+		{"mode", policy("PBT_M", `"encapsulation": {"config": {"mark": "m", "mode": "IN_PLACE"}}`), p + "/encapsulation/config/mode", compile.NotBuilt, "not built"},
+		{"end node", policy("PBT_M", `"encapsulation": {"config": {"mark": "m"}, "end-nodes": {"end-node": [{"prefix": "10.0.0.0/8", "config": {"prefix": "10.0.0.0/8"}}]}}`),
+			p + "/encapsulation/end-nodes/end-node[prefix=10.0.0.0/8]/config/prefix", compile.NotBuilt, "not built"},
+		{"leaf of another technique", policy("FLOW_METERING", marked), p + "/encapsulation/config/mark", compile.NotBuilt, "not built"},
+		{"triggers of a metering policy", policy("FLOW_METERING", trigger(`"metric": "NEW_FLOW"`)), p + "/triggers/trigger[name=t]/config/name", compile.NotBuilt, "not built"},
+		{"data element", policy("FLOW_METERING", `"data-selection": {"config": {"data-element": ["QUEUE_DEPTH"]}}`), p + "/data-selection/config/data-element", compile.NotBuilt, "QUEUE_DEPTH"},
+		{"flow key", policy("FLOW_METERING", `"flow-selection": {"config": {"flow-keys": ["applicationId"]}}`), p + "/flow-selection/config/flow-keys", compile.NotBuilt, "applicationId"},
+		{"inner header", policy("FLOW_METERING", `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.NotBuilt, "not built"},
+		{"sketch as source", policy("PBT_M", marked, `"flow-selection": {"config": {"source": "SKETCH"}}`), p + "/flow-selection/config/source", compile.NotBuilt, "SKETCH"},
+		{"algorithm", policy("FLOW_METERING", selection(`"algorithm": "HASH_BASED"`)), p + "/packet-selection/config/algorithm", compile.NotBuilt, "HASH_BASED"},
+		{"sampled sketch", policy("FLOW_SKETCH", selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)), p + "/packet-selection/config/algorithm", compile.NotBuilt, "not built"},
+		{"interval without space", policy("FLOW_METERING", selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1`)), p + "/packet-selection/config", compile.Invalid, "needs interval and space"},
+		{"no probability", policy("FLOW_METERING", selection(`"algorithm": "UNIFORM_PROBABILISTIC"`)), p + "/packet-selection/config", compile.Invalid, "needs a probability"},
+		{"probability for all", policy("FLOW_METERING", selection(`"probability": "0.5"`)), p + "/packet-selection/config/probability", compile.Invalid, "not to ALL"},
+		{"encoding", policy("FLOW_METERING", exported(`"encoding": "JSON"`)), p + "/data-export/config/encoding", compile.NotBuilt, "JSON"},
+		{"protocol", policy("FLOW_METERING", exported(`"protocol": "KAFKA"`)), p + "/data-export/config/protocol", compile.NotBuilt, "KAFKA"},
+		{"share", policy("FLOW_METERING", exported(`"collector-mode": "SHARE"`)), p + "/data-export/config/collector-mode", compile.NotBuilt, "SHARE"},
+		{"filter", policy("FLOW_METERING", exported(`"filter": "packets > 3"`)), p + "/data-export/config/filter", compile.NotBuilt, "not built"},
+		{"deduplicate", policy("FLOW_METERING", exported(`"deduplicate": true`)), p + "/data-export/config/deduplicate", compile.NotBuilt, "not built"},
+		{"collector dangles", policy("FLOW_METERING", exported(`"collector": ["nobody"]`)), p + "/data-export/config/collector", compile.NotFound, "no collector nobody"},
+		{"transport", `{"collectors": {"collector": [{"name": "t", "config": {"name": "t", "address": "192.0.2.1", "transport": "TLS"}}]}}`,
+			"/ifit/collectors/collector[name=t]/config/transport", compile.NotBuilt, "TLS"},
+		{"collector without address", `{"collectors": {"collector": [{"name": "t", "config": {"name": "t"}}]}}`,
+			"/ifit/collectors/collector[name=t]/config", compile.Invalid, "needs an address"},
+		{"multicast collector", `{"collectors": {"collector": [{"name": "t", "config": {"name": "t", "address": "224.0.0.1"}}]}}`,
+			"/ifit/collectors/collector[name=t]/config/address", compile.Invalid, "not the address of one host"},
+		{"source of another family", `{"collectors": {"collector": [{"name": "t", "config": {"name": "t", "address": "192.0.2.1", "source-address": "2001:db8::1"}}]}}`,
+			"/ifit/collectors/collector[name=t]/config/source-address", compile.Invalid, "family"},
+		{"interface dangles", policy("FLOW_METERING", at(`"interface": "eth7"`)), p + "/observation-points/observation-point[name=a]/config/interface", compile.NotFound, "not under /ifit/interfaces"},
+		{"point without place", policy("FLOW_METERING", at(`"direction": "INGRESS"`)), p + "/observation-points/observation-point[name=a]/config", compile.Invalid, "needs an interface"},
+		{"point with two places", policy("FLOW_METERING", at(`"interface": "edge", "interface-role": "CORE"`)), p + "/observation-points/observation-point[name=a]/config", compile.Invalid, "not both"},
+		{"delay at ingress", policy("FLOW_METERING", at(`"interface": "edge", "direction": "INGRESS"`), `"data-selection": {"config": {"data-element": ["TRANSIT_DELAY"]}}`),
+			p + "/observation-points/observation-point[name=a]/config/direction", compile.Invalid, "EGRESS only"},
+		{"events at ingress", policy("EVENT_MONITOR", at(`"interface": "edge", "direction": "INGRESS"`), trigger(`"metric": "NEW_FLOW"`)),
+			p + "/observation-points/observation-point[name=a]/config/direction", compile.NotBuilt, "INGRESS"},
+		{"marks on a monitor", policy("PBT_M", marked, at(`"interface": "mon"`)), p + "/observation-points/observation-point[name=a]/config/interface", compile.Invalid, "neither"},
+		{"no mark", policy("PBT_M"), p + "/encapsulation/config/mark", compile.Invalid, "needs a mark"},
+		{"mark dangles", policy("PBT_M", `"encapsulation": {"config": {"mark": "x"}}`), p + "/encapsulation/config/mark", compile.NotFound, "no mark x"},
+		{"field of a mark", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "FLOW_LABEL"}}]}}}`,
+			"/ifit/domain/marks/mark[name=f]/config/field", compile.NotBuilt, "FLOW_LABEL"},
+		{"code point not for local use", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "DSCP"}, "values": {"value": [{"unmarked": 1, "config": {"unmarked": 1, "marked": 8}}]}}]}}}`,
+			"/ifit/domain/marks/mark[name=f]/values/value[unmarked=1]/config/marked", compile.Invalid, "pool 2"},
+		{"no inverse", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "DSCP"}, "values": {"value": [
+			{"unmarked": 1, "config": {"unmarked": 1, "marked": 7}}, {"unmarked": 2, "config": {"unmarked": 2, "marked": 7}}]}}]}}}`,
+			"/ifit/domain/marks/mark[name=f]/values/value[unmarked=2]/config/marked", compile.Invalid, "already stands"},
+		{"marked twice over", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "DSCP"}, "values": {"value": [{"unmarked": 3, "config": {"unmarked": 3, "marked": 7}}]}}]}}}`,
+			"/ifit/domain/marks/mark[name=f]/values/value[unmarked=3]/config/unmarked", compile.Invalid, "itself a marked value"},
+		{"trigger missing", policy("EVENT_MONITOR"), p + "/triggers", compile.Invalid, "needs a trigger"},
+		{"metric", policy("EVENT_MONITOR", trigger(`"metric": "QUEUE_DEPTH", "threshold": "1"`)), p + "/triggers/trigger[name=t]/config/metric", compile.NotBuilt, "QUEUE_DEPTH"},
+		{"no threshold", policy("EVENT_MONITOR", trigger(`"metric": "TRANSIT_DELAY"`)), p + "/triggers/trigger[name=t]/config", compile.Invalid, "needs a threshold"},
+		{"needless threshold", policy("EVENT_MONITOR", trigger(`"metric": "NEW_FLOW", "threshold": "1"`)), p + "/triggers/trigger[name=t]/config/threshold", compile.Invalid, "no threshold"},
+		{"clear above threshold", policy("EVENT_MONITOR", trigger(`"metric": "TRANSIT_DELAY", "threshold": "1", "clear-threshold": "2"`)), p + "/triggers/trigger[name=t]/config/clear-threshold", compile.Invalid, "exceeds"},
+		{"report", policy("EVENT_MONITOR", trigger(`"metric": "NEW_FLOW", "report": "RECORD"`)), p + "/triggers/trigger[name=t]/config/report", compile.NotBuilt, "RECORD"},
+
+		{"contradiction", policy("FLOW_METERING", rules(rule(1, `, "protocol": 6`)+","+rule(2, `, "protocol": 6, "action": "DENY"`))),
+			p + "/flow-selection/rules/rule[sequence-id=2]", compile.Invalid, "contradicts rule 1"},
+		{"hidden rule", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.0.0.0/8"`)+","+rule(9, `, "source-prefix": "10.1.0.0/16", "protocol": 6, "action": "DENY"`))),
+			p + "/flow-selection/rules/rule[sequence-id=9]", compile.Invalid, "never applies"},
+		{"duplicate", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.0.0.1/8"`)+","+rule(2, `, "source-prefix": "10.0.0.2/8"`))),
+			p + "/flow-selection/rules/rule[sequence-id=2]", compile.Invalid, "duplicate of rule 1"},
+		{"ports of ICMP", policy("FLOW_METERING", rules(rule(1, `, "protocol": 1, "destination-port": 80`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/destination-port", compile.Invalid, "has no ports"},
+		{"reversed range", policy("FLOW_METERING", rules(rule(1, `, "source-port": "9..3"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/source-port", compile.Invalid, "reversed"},
+		{"range too high", policy("FLOW_METERING", rules(rule(1, `, "source-port": "9..70000"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/source-port", compile.Invalid, "no range"},
+		{"families", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.0.0.0/8", "destination-prefix": "2001:db8::/32"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/destination-prefix", compile.Invalid, "IPv6"},
+		{"family leaf", policy("FLOW_METERING", rules(rule(1, `, "address-family": "IPV6", "source-prefix": "10.0.0.0/8"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/source-prefix", compile.Invalid, "IPv4"},
+		{"label of IPv4", policy("FLOW_METERING", rules(rule(1, `, "address-family": "IPV4", "flow-label": 5`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/flow-label", compile.Invalid, "IPv6"},
+		{"VNI", policy("FLOW_METERING", rules(rule(1, `, "vni": 5`))), p + "/flow-selection/rules/rule[sequence-id=1]/config/vni", compile.NotBuilt, "not built"},
+		{"rules beside a list", policy("FLOW_METERING", `"flow-selection": {"config": {"source": "FLOW_LIST"}, "rules": {"rule": [`+rule(1, "")+`]}}`),
+			p + "/flow-selection/rules", compile.Invalid, "source RULES only"},
+		{"list beside rules", policy("FLOW_METERING", `"flow-selection": {"flows": {"flow": [`+exact("f", five)+`]}}`), p + "/flow-selection/flows", compile.Invalid, "FLOW_LIST only"},
+		{"half a flow", policy("FLOW_METERING", flows(exact("f", `"source-address": "10.0.0.1"`))), p + "/flow-selection/flows/flow[id=f]/config", compile.Invalid, "needs source-address"},
+		{"flow without ports", policy("FLOW_METERING", flows(exact("f", `"source-address": "10.0.0.1", "destination-address": "10.0.0.2", "protocol": 6`))),
+			p + "/flow-selection/flows/flow[id=f]/config", compile.Invalid, "source-port"},
+		{"flow of two families", policy("FLOW_METERING", flows(exact("f", `"source-address": "10.0.0.1", "destination-address": "2001:db8::1", "protocol": 58`))),
+			p + "/flow-selection/flows/flow[id=f]/config/destination-address", compile.Invalid, "family"},
+		{"flow twice", policy("FLOW_METERING", flows(exact("f", five)+","+exact("g", five))), p + "/flow-selection/flows/flow[id=g]/config", compile.Invalid, "same flow as f"},
+		{"too many rules", policy("FLOW_METERING", rules(many(65, func(i int) string { return rule(i, fmt.Sprintf(`, "source-port": %d`, i)) }))),
+			p + "/flow-selection/rules", compile.TooMuch, "65 rules"},
+		{"too many policies", `{"policies": {"policy": [` + many(65, func(i int) string {
+			return fmt.Sprintf(`{"name": "q%02d", "config": {"name": "q%02d", "technique": "FLOW_METERING"}}`, i, i)
+		}) + `]}}`, "/ifit/policies/policy[name=q64]", compile.TooMuch, "65 policies"},
+		{"two sketches", `{"policies": {"policy": [{"name": "a", "config": {"name": "a", "technique": "FLOW_SKETCH"}}, {"name": "b", "config": {"name": "b", "technique": "FLOW_SKETCH"}}]}}`,
+			"/ifit/policies/policy[name=b]", compile.TooMuch, "second FLOW_SKETCH"},
+		{"limit on policies", `{"limits": {"config": {"max-policies": 1}}, "policies": {"policy": [{"name": "a", "config": {"name": "a", "technique": "FLOW_SKETCH"}}, {"name": "b", "config": {"name": "b", "technique": "FLOW_METERING"}}]}}`,
+			"/ifit/policies", compile.TooMuch, "limit is 1"},
+		{"technique declined", `{"admission": {"config": {"technique": ["PBT_M"]}}, "policies": {"policy": [{"name": "a", "config": {"name": "a", "technique": "FLOW_METERING"}}]}}`,
+			"/ifit/policies/policy[name=a]/config/technique", compile.NotAdmitted, "not admitted"},
+		{"owner declined", `{"admission": {"config": {"owner": ["x"]}}, "policies": {"policy": [{"name": "a", "config": {"name": "a", "technique": "FLOW_METERING"}}]}}`,
+			"/ifit/policies/policy[name=a]/config/owner", compile.NotAdmitted, "not admitted"},
+		{"uploaded probe", `{"probes": {"probe": [{"name": "x", "config": {"name": "x"}}]}}`, "/ifit/probes/probe[name=x]", compile.NotBuilt, "not built"},
+		{"IOAM namespace", `{"domain": {"namespaces": {"namespace": [{"id": 5, "config": {"id": 5}}]}}}`, "/ifit/domain/namespaces/namespace[id=5]/config/id", compile.NotBuilt, "not built"},
+		{"limit not built", `{"limits": {"config": {"max-cpu-percent": "5"}}}`, "/ifit/limits/config/max-cpu-percent", compile.NotBuilt, "not built"},
+		{"IOAM interface", `{"interfaces": {"interface": [{"name": "x", "config": {"name": "x", "ioam-interface-id": 5}}]}}`, "/ifit/interfaces/interface[name=x]/config/ioam-interface-id", compile.NotBuilt, "not built"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := build(tree(t, node, `{"policies": {}}`, tt.part))
+			if err == nil {
+				t.Fatal("was accepted")
+			}
+			first := new(compile.Error)
+			if !errors.As(err, &first) {
+				t.Fatalf("error of type %T", err)
+			}
+			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+				if errors.As(e, &first) && first.Path == tt.path {
+					break
+				}
+			}
+			if first.Path != tt.path || first.Code != tt.code || !strings.Contains(first.Reason, tt.reason) {
+				t.Errorf("refused with code %d:\n%v\nwant code %d at %s with %q", first.Code, err, tt.code, tt.path, tt.reason)
+			}
+		})
+	}
+}
+
+func TestPostcardsNeedAnEnterpriseNumber(t *testing.T) {
+	in := tree(t, node, policy("PBT_M", marked, exported(`"collector": ["c"]`)))
+	in.Domain.Config.EnterpriseNumber = nil
+	_, err := build(in)
+	var e *compile.Error
+	if !errors.As(err, &e) || !strings.Contains(e.Reason, "enterprise-number is not set") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAllRefusalsAreTold(t *testing.T) {
+	_, err := build(tree(t, node, policy("FLOW_METERING", exported(`"encoding": "JSON", "collector": ["x"]`), rules(rule(1, `, "vni": 1`)))))
+	for _, want := range []string{"encoding", "no collector x", "vni"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not speak of %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package compile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// definition is a policy by itself, before it meets interfaces, collectors
+// and the other policies.
+type definition struct {
+	Policy
+	problems problems
+	priority uint16
+	fields   plan.KeyField
+	flowList bool
+	flows    []flow.ID
+	mark     string
+	where    []where
+	private  bool
+}
+
+// where is an Observation Point as the operator wrote it: an interface or a
+// role.
+type where struct {
+	path      string
+	iface     string
+	role      yang.InterfaceRole
+	direction yang.Direction
+}
+
+// policyPath is the YANG path of a policy.
+func policyPath(name string) string { return "/ifit/policies/policy[name=" + name + "]" }
+
+// define converts one policy.
+func (c *Compiler) define(name string, in *yang.Policy) *definition {
+	path, config := policyPath(name), in.GetConfig()
+	d := &definition{Policy: Policy{
+		Name: name, Owner: config.GetOwner(), Technique: config.GetTechnique(),
+		Enabled:         config.GetEnabled(),
+		Lifetime:        time.Duration(config.GetLifetime()) * time.Second,
+		LocalOriginated: config.GetLocalOriginated(),
+	}, priority: config.GetPriority()}
+	p := &d.problems
+	if d.Technique == yang.TECHNIQUE_UNSET {
+		p.add(Invalid, path+"/config/technique", "a policy needs a technique")
+		return d
+	}
+	technique, ok := c.techniques[d.Technique]
+	if !ok {
+		p.notBuilt(path+"/config/technique", d.Technique)
+		return d
+	}
+	d.private = technique.private
+	p.refuseOthers(path, in, technique.leaves)
+	d.where = p.where(path, in.GetObservationPoints())
+	d.flowSelection(path+"/flow-selection", in.GetFlowSelection())
+	d.Elements = p.elements(path, in.GetDataSelection().GetConfig().GetDataElement(), technique.elements)
+	d.Export = p.export(path, in.GetDataExport())
+	p.directions(d)
+	switch d.Technique {
+	case yang.TECHNIQUE_FLOW_METERING:
+		var fields plan.KeyField
+		d.FlowKeys, fields = p.keys(path+"/flow-selection", in.GetFlowSelection().GetConfig())
+		d.fields |= fields
+		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
+	case yang.TECHNIQUE_PBT_M:
+		d.fields |= plan.Key5Tuple
+		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
+		if d.mark = in.GetEncapsulation().GetConfig().GetMark(); d.mark == "" {
+			p.add(Invalid, path+"/encapsulation/config/mark", "PBT_M needs a mark")
+		}
+	case yang.TECHNIQUE_FLOW_SKETCH:
+		d.fields |= plan.Key5Tuple
+		s := in.GetSketch().GetConfig()
+		d.Sketch = plan.Sketch{TopK: s.GetTopK(), Epoch: milliseconds(s.GetEpoch())}
+		d.SketchFloor = s.GetThresholdOctetsPerSecond()
+	case yang.TECHNIQUE_EVENT_MONITOR:
+		d.fields |= plan.Key5Tuple
+		d.Triggers = p.triggers(path, in.GetTriggers())
+	}
+	return d
+}
+
+func (d *definition) flowSelection(path string, in *yang.Policy_FlowSelection) {
+	p := &d.problems
+	d.Rules = p.rules(path, in.GetRules())
+	d.flows = p.flows(path, in.GetFlows())
+	switch source := in.GetConfig().GetSource(); source {
+	case yang.FlowSource_RULES:
+		if len(d.flows) > 0 {
+			p.add(Invalid, path+"/flows", "flows are read with source FLOW_LIST only")
+		}
+	case yang.FlowSource_FLOW_LIST:
+		d.flowList = true
+		d.fields |= plan.Key5Tuple
+		if len(d.Rules) > 0 {
+			p.add(Invalid, path+"/rules", "rules are read with source RULES only")
+		}
+	default:
+		p.notBuilt(path+"/config/source", source)
+	}
+	d.fields |= ruleFields(d.Rules)
+}
+
+// elements checks data elements against those that the records hold.
+func (p *problems) elements(path string, asked, built []yang.DATA_ELEMENT) []yang.DATA_ELEMENT {
+	for i, e := range asked {
+		at := path + "/data-selection/config/data-element"
+		switch {
+		case !slices.Contains(built, e):
+			p.add(NotBuilt, at, "%s for this technique is %s", e, notBuilt)
+		case slices.Contains(asked[:i], e):
+			p.add(Invalid, at, "%s is given twice", e)
+		}
+	}
+	return slices.Clone(asked)
+}
+
+// where converts the Observation Points that the operator wrote.
+func (p *problems) where(path string, in *yang.Policy_ObservationPoints) []where {
+	if in == nil {
+		return nil
+	}
+	names := make([]string, 0, len(in.ObservationPoint))
+	for name := range in.ObservationPoint {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var out []where
+	for _, name := range names {
+		c := in.ObservationPoint[name].GetConfig()
+		w := where{
+			path:  path + "/observation-points/observation-point[name=" + name + "]/config",
+			iface: c.GetInterface(), role: c.GetInterfaceRole(), direction: c.GetDirection(),
+		}
+		switch {
+		case w.iface == "" && w.role == yang.InterfaceRole_UNSET:
+			p.add(Invalid, w.path, "an observation point needs an interface or an interface-role")
+		case w.iface != "" && w.role != yang.InterfaceRole_UNSET:
+			p.add(Invalid, w.path, "give an interface or an interface-role, not both")
+		default:
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// directions refuses Observation Points at which a technique can do nothing.
+func (p *problems) directions(d *definition) {
+	for _, w := range d.where {
+		at := w.path + "/direction"
+		switch d.Technique {
+		case yang.TECHNIQUE_FLOW_METERING:
+			if w.direction != yang.Direction_EGRESS && slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY) {
+				p.add(Invalid, at, "TRANSIT_DELAY is known at EGRESS only, not at %s", w.direction)
+			}
+		case yang.TECHNIQUE_EVENT_MONITOR:
+			if w.direction == yang.Direction_INGRESS {
+				p.add(NotBuilt, at, "EVENT_MONITOR at INGRESS is %s", notBuilt)
+			}
+		case yang.TECHNIQUE_FLOW_SKETCH:
+			if w.direction == yang.Direction_EGRESS {
+				p.add(NotBuilt, at, "FLOW_SKETCH at EGRESS is %s", notBuilt)
+			}
+		case yang.TECHNIQUE_PBT_M:
+			if w.role == yang.InterfaceRole_MONITOR {
+				p.add(Invalid, w.path+"/interface-role", "marks travel between EDGE and CORE interfaces")
+			}
+		}
+	}
+}

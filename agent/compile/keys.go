@@ -1,0 +1,92 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// keyFields names the header fields behind each Information Element that can
+// be a Flow Key; interfaces are no header fields.
+func keyField(element string) (plan.KeyField, bool) {
+	switch element {
+	case "sourceIPv4Address", "sourceIPv6Address":
+		return plan.KeySourceAddress, true
+	case "destinationIPv4Address", "destinationIPv6Address":
+		return plan.KeyDestinationAddress, true
+	case "sourceTransportPort":
+		return plan.KeySourcePort, true
+	case "destinationTransportPort":
+		return plan.KeyDestinationPort, true
+	case "protocolIdentifier":
+		return plan.KeyProtocol, true
+	case "ipDiffServCodePoint":
+		return plan.KeyDSCP, true
+	case "flowLabelIPv6":
+		return plan.KeyFlowLabel, true
+	case "vlanId":
+		return plan.KeyVLAN, true
+	case "ingressInterface", "egressInterface":
+		return 0, true
+	}
+	return 0, false
+}
+
+// fiveTuple is what flow-keys means where none are given.
+func fiveTuple() []string {
+	return []string{
+		"sourceIPv4Address", "destinationIPv4Address", "sourceIPv6Address", "destinationIPv6Address",
+		"protocolIdentifier", "sourceTransportPort", "destinationTransportPort",
+	}
+}
+
+// keys checks the Flow Keys of a metering policy.
+func (p *problems) keys(path string, c *yang.Policy_FlowSelection_Config) (names []string, fields plan.KeyField) {
+	names = slices.Clone(c.GetFlowKeys())
+	if len(names) == 0 {
+		return fiveTuple(), plan.Key5Tuple
+	}
+	for i, name := range names {
+		f, ok := keyField(name)
+		switch {
+		case !ok:
+			p.add(NotBuilt, path+"/config/flow-keys", "%s as a Flow Key is %s", name, notBuilt)
+		case slices.Contains(names[:i], name):
+			p.add(Invalid, path+"/config/flow-keys", "%s is given twice", name)
+		}
+		fields |= f
+	}
+	slices.Sort(names)
+	return names, fields
+}
+
+// ruleFields are the header fields that rules read.
+func ruleFields(rules []plan.Rule) (fields plan.KeyField) {
+	for i := range rules {
+		r := &rules[i]
+		if r.Source.IsValid() {
+			fields |= plan.KeySourceAddress
+		}
+		if r.Destination.IsValid() {
+			fields |= plan.KeyDestinationAddress
+		}
+		if r.Protocol >= 0 {
+			fields |= plan.KeyProtocol
+		}
+		// Only some protocols have ports.
+		if r.SourcePort != plan.AnyPort {
+			fields |= plan.KeySourcePort | plan.KeyProtocol
+		}
+		if r.DestinationPort != plan.AnyPort {
+			fields |= plan.KeyDestinationPort | plan.KeyProtocol
+		}
+		if r.DSCP >= 0 {
+			fields |= plan.KeyDSCP
+		}
+		if r.FlowLabel >= 0 {
+			fields |= plan.KeyFlowLabel
+		}
+	}
+	return fields
+}

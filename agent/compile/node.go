@@ -1,0 +1,100 @@
+package compile
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// maxPostcards per second bounds what a node emits for marked packets, so
+// that nobody can make it export by marking packets of his own.
+const maxPostcards = 200_000
+
+// node converts what belongs to no policy, and refuses what is not built of it.
+func (p *problems) node(tree *yang.Ifit, r *Result) {
+	p.refuseOthers("/ifit/domain", tree.GetDomain(), paths([]string{
+		"config/name", "config/node-name", "config/observation-domain-id", "config/enterprise-number",
+		"marks/mark/config/name", "marks/mark/config/field",
+		"marks/mark/values/value/config/unmarked", "marks/mark/values/value/config/marked",
+	}))
+	p.refuseOthers("/ifit/limits", tree.GetLimits(), paths([]string{
+		"config/max-policies", "config/max-flows-per-point", "config/max-events",
+		"config/max-export-octets-per-second",
+	}))
+	if probes := tree.GetProbes(); probes != nil {
+		for _, name := range slices.Sorted(maps.Keys(probes.Probe)) {
+			p.add(NotBuilt, "/ifit/probes/probe[name="+name+"]", "uploaded probes are %s", notBuilt)
+		}
+	}
+	domain, limits := tree.GetDomain().GetConfig(), tree.GetLimits().GetConfig()
+	r.Domain = Domain{
+		NodeName:          domain.GetNodeName(),
+		ObservationDomain: domain.GetObservationDomainId(),
+		EnterpriseNumber:  domain.GetEnterpriseNumber(),
+	}
+	r.Limits = Limits{ExportOctets: limits.GetMaxExportOctetsPerSecond(), Events: int(limits.GetMaxEvents())}
+	r.Plan.MaxFlows = limits.GetMaxFlowsPerPoint()
+	r.Plan.MaxPostcards = maxPostcards
+}
+
+// iface is an interface of the tree that the kernel has.
+type iface struct {
+	name    string
+	index   uint32
+	role    yang.InterfaceRole
+	foreign plan.ForeignMark
+}
+
+// inDomain: marks and headers pass there.
+func inDomain(role yang.InterfaceRole) bool {
+	return role == yang.InterfaceRole_EDGE || role == yang.InterfaceRole_CORE
+}
+
+func (i *iface) inDomain() bool { return inDomain(i.role) }
+
+// interfaces lists the configured interfaces that exist, sorted by name.
+func (p *problems) interfaces(in *yang.Interfaces, links map[string]uint32) []iface {
+	if in == nil {
+		return nil
+	}
+	var out []iface
+	for _, name := range slices.Sorted(maps.Keys(in.Interface)) {
+		path := "/ifit/interfaces/interface[name=" + name + "]"
+		p.refuseOthers(path, in.Interface[name], paths([]string{
+			"config/name", "config/role", "config/foreign-mark-action",
+		}))
+		c := in.Interface[name].GetConfig()
+		i := iface{name: name, role: c.GetRole()}
+		switch c.GetForeignMarkAction() {
+		case yang.ForeignMarkAction_DROP:
+			i.foreign = plan.ForeignDrop
+		case yang.ForeignMarkAction_PASS:
+			i.foreign = plan.ForeignPass
+		}
+		if index, ok := links[name]; ok {
+			i.index = index
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// admit refuses what this node declines to measure.
+func (p *problems) admit(c *yang.Admission_Config, d *definition) {
+	path := policyPath(d.Name)
+	if t := c.GetTechnique(); len(t) > 0 && !slices.Contains(t, d.Technique) {
+		p.add(NotAdmitted, path+"/config/technique", "%s is not admitted on this node", d.Technique)
+	}
+	if o := c.GetOwner(); len(o) > 0 && !slices.Contains(o, d.Owner) {
+		p.add(NotAdmitted, path+"/config/owner", "%q is not admitted on this node", d.Owner)
+	}
+	if admitted := c.GetDataElement(); len(admitted) > 0 {
+		for _, e := range d.Elements {
+			if !slices.Contains(admitted, e) {
+				p.add(NotAdmitted, path+"/data-selection/config/data-element", "%s is not admitted on this node", e)
+			}
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package compile
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// Result is a compiled tree.
+type Result struct {
+	Plan plan.Plan
+	// Policies are sorted by name; disabled ones are among them.
+	Policies   []Policy
+	Collectors []Collector
+	Domain     Domain
+	Limits     Limits
+}
+
+// Domain is the node's identity in exported messages.
+type Domain struct {
+	NodeName          string
+	ObservationDomain uint32
+	// EnterpriseNumber is 0 where private elements are left out.
+	EnterpriseNumber uint32
+}
+
+// Limits are the ceilings that are enforced beside the kernel.
+type Limits struct {
+	// ExportOctets per second, packet headers included; 0 means none.
+	ExportOctets uint64
+	Events       int
+}
+
+// Collector is a Collecting Process that policies may export to.
+type Collector struct {
+	Name    string
+	Address netip.AddrPort
+	// Source is invalid where the route chooses.
+	Source          netip.Addr
+	DSCP            uint8
+	TemplateRefresh time.Duration
+	PathMTU         int
+}
+
+// Policy is what became of one policy on this node.
+type Policy struct {
+	flow.PolicyRef
+	Name, Owner string
+	Technique   yang.TECHNIQUE
+	Enabled     bool
+	Lifetime    time.Duration
+	// LocalOriginated: packets of the node itself are covered too.
+	LocalOriginated bool
+	Roles           []yang.NodeRole
+	Points          []Point
+	// Missing are interfaces that the policy names and the kernel lacks.
+	Missing []*Error
+	// FlowKeys are IANA names of the Flow Keys (FLOW_METERING).
+	FlowKeys []string
+	Elements []yang.DATA_ELEMENT
+	Rules    []plan.Rule
+	Select   plan.Selection
+	// Probability is set with plan.SelectUniform.
+	Probability float64
+	Sketch      plan.Sketch
+	// SketchFloor is the rate in octets per second below which no flow is
+	// heavy.
+	SketchFloor uint64
+	Triggers    []plan.Trigger
+	Export      Export
+}
+
+// Active tells whether the node does anything for the policy.
+func (p *Policy) Active() bool { return p.Enabled && len(p.Points) > 0 }
+
+// Marks tells whether this node is a head of the policy.
+func (p *Policy) Marks() bool {
+	for _, at := range p.Points {
+		if at.Actions&plan.ActMark != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Point is one Observation Point of a policy.
+type Point struct {
+	plan.PointID
+	Interface string
+	Actions   plan.Action
+}
+
+// Export says how a policy's records leave the node.
+type Export struct {
+	Collectors []string
+	// Failover: records go to the first collector that is up, otherwise to
+	// all.
+	Failover                   bool
+	ActiveTimeout, IdleTimeout time.Duration
+	DrainInterval              time.Duration
+	BatchTimeout               time.Duration
+	// MaxRecords and MaxOctets per second; 0 means no ceiling.
+	MaxRecords, MaxOctets uint64
+}
