@@ -11,5 +11,8 @@ type benchmark struct {
 // benchmarks lists all of them, in the order of the table. A new one is a
 // file with its function and a line here.
 func benchmarks() []benchmark {
-	return []benchmark{}
+	return []benchmark{
+		{id: "ipfix-encode", run: ipfixEncode},
+		{id: "ipfix-decode", run: ipfixDecode},
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -85,11 +86,14 @@ func writeJSON(path string, rows []Row) error {
 	if rows == nil {
 		rows = []Row{} // an empty list, not null
 	}
-	text, err := json.MarshalIndent(rows, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // bars read "<= 30 ns", not "\u003c= 30 ns"
+	e.SetIndent("", "  ")
+	if err := e.Encode(rows); err != nil {
 		return fmt.Errorf("encode rows: %w", err)
 	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write rows: %w", err)
 	}
 	return nil
