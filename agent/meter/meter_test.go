@@ -247,8 +247,8 @@ func TestSilentPointsDoNotCountTwice(t *testing.T) {
 }
 
 func TestRuleHits(t *testing.T) {
-	any := plan.Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
-	deny, ports, rest := any, any, any
+	wildcard := plan.Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
+	deny, ports, rest := wildcard, wildcard, wildcard
 	deny.Sequence, deny.Deny, deny.Source = 10, true, netip.MustParsePrefix("10.1.0.0/16")
 	ports.Sequence, ports.SourcePort = 20, plan.PortRange{Min: 5, Max: 9}
 	rest.Sequence, rest.Family = 30, 6

@@ -68,32 +68,32 @@ func newMetered(p Policy) *metered {
 }
 
 // update takes a new definition; counters and flows stay.
-func (m *metered) update(p Policy) {
-	if p.Generation != m.Generation {
-		m.previous, m.previousSampled = m.Generation, m.Sampled
+func (p *metered) update(next Policy) {
+	if next.Generation != p.Generation {
+		p.previous, p.previousSampled = p.Generation, p.Sampled
 	}
-	m.Policy, m.retired = p, 0
-	m.silent = make(map[plan.PointID]bool, len(p.Silent))
-	for _, id := range p.Silent {
-		m.silent[id] = true
+	p.Policy, p.retired = next, 0
+	p.silent = make(map[plan.PointID]bool, len(next.Silent))
+	for _, id := range next.Silent {
+		p.silent[id] = true
 	}
-	hits := make(map[uint32]*uint64, len(p.Rules))
-	for _, r := range p.Rules {
-		if hits[r.Sequence] = m.hits[r.Sequence]; hits[r.Sequence] == nil {
+	hits := make(map[uint32]*uint64, len(next.Rules))
+	for _, r := range next.Rules {
+		if hits[r.Sequence] = p.hits[r.Sequence]; hits[r.Sequence] == nil {
 			hits[r.Sequence] = new(uint64)
 		}
 	}
-	m.hits = hits
-	if m.cache == nil {
-		m.cache = newCache(p.MaxFlows)
+	p.hits = hits
+	if p.cache == nil {
+		p.cache = newCache(next.MaxFlows)
 	}
-	m.cache.limit = p.MaxFlows
+	p.cache.limit = next.MaxFlows
 }
 
 // sampled tells whether packets were selected under a generation.
-func (m *metered) sampled(generation uint32) bool {
-	if generation == m.previous && generation != m.Generation {
-		return m.previousSampled
+func (p *metered) sampled(generation uint32) bool {
+	if generation == p.previous && generation != p.Generation {
+		return p.previousSampled
 	}
-	return m.Sampled
+	return p.Sampled
 }

@@ -31,13 +31,13 @@ type node struct {
 
 // Build brings everything that the topology asks for into being. What is
 // there already stays, so that Build repairs a fabric as well. When it fails
-// the caller removes what was built.
-func Build(t *topology.Topology, names Names) (*Fabric, error) {
+// the caller removes what was built. The nodes in avoid are those of Route.
+func Build(t *topology.Topology, names Names, avoid ...string) (*Fabric, error) {
 	if err := names.Check(); err != nil {
 		return nil, err
 	}
 	f := &Fabric{topology: t, names: names, nodes: map[string]*node{}}
-	if err := f.build(); err != nil {
+	if err := f.build(avoid); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (f *Fabric) nodeNames() []string {
 	return names
 }
 
-func (f *Fabric) build() error {
+func (f *Fabric) build(avoid []string) error {
 	for _, name := range f.nodeNames() {
 		if err := f.open(name, ensureNamespace); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (f *Fabric) build() error {
 			return fmt.Errorf("link %s %s: %w", l.A.Node, l.B.Node, err)
 		}
 	}
-	return f.Route()
+	return f.Route(avoid...)
 }
 
 func (f *Fabric) open(name string, open func(string) (*namespace.NS, error)) error {

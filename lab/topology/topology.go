@@ -104,7 +104,8 @@ type StaticRoute struct {
 
 // Interface is one end of a link as its node sees it.
 type Interface struct {
-	Name      string
+	Name string
+	// Role of a router's interface; hosts' have none.
 	Role      InterfaceRole
 	MTU       int
 	Addresses []netip.Prefix
@@ -170,9 +171,12 @@ func (t *Topology) Interfaces(node string) []Interface {
 		if own.Node != node {
 			continue
 		}
-		role := Core
-		if p, _ := t.Node(peer.Node); p.Kind == Host {
-			role = Edge
+		var role InterfaceRole
+		if n, _ := t.Node(node); n.Kind == Router {
+			role = Core
+			if p, _ := t.Node(peer.Node); p.Kind == Host {
+				role = Edge
+			}
 		}
 		list = append(list, Interface{
 			Name: own.Interface, Role: role, MTU: l.MTU, Addresses: own.Addresses, Peer: peer,

@@ -1,0 +1,220 @@
+// Package state is the operational snapshot of an agent: what its parts say of
+// themselves, kept by object until somebody reads or subscribes to it.
+//
+// Values that change rarely (oper-status, last-error, programs) are pushed with
+// the Set methods, and watchers hear of them. Values that move all the time
+// (counters, rates, heavy flows) are pulled: a reader registered with one of
+// the OnRead methods fills them in when somebody asks, so that they cost
+// nothing otherwise.
+package state
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openconfig/ygot/ygot"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// Store holds the state of one agent. Its methods may be called from any
+// goroutine.
+type Store struct {
+	mu sync.RWMutex
+
+	// Values are immutable: a change puts a changed copy in their place.
+	policies   map[string]*yang.Policy
+	interfaces map[string]*yang.Interface
+	collectors map[string]*yang.Collector
+	probes     map[string]*yang.Probe
+	node       *yang.State
+	events     ring
+
+	readers readers
+	watch   func(Change)
+}
+
+// Change is one change of the pushed state. Before and After hold the changed
+// object alone, and are nil where it does not exist.
+type Change struct {
+	Before, After *yang.Ifit
+}
+
+// New returns an empty store that keeps maxEvents events. Events are numbered
+// upwards from a value derived from start, so that a restarted agent does not
+// use a number twice.
+func New(start time.Time, maxEvents int) *Store {
+	return &Store{
+		policies:   map[string]*yang.Policy{},
+		interfaces: map[string]*yang.Interface{},
+		collectors: map[string]*yang.Collector{},
+		probes:     map[string]*yang.Probe{},
+		events:     newRing(start, maxEvents),
+	}
+}
+
+// Watch has f called on every later change of the pushed state, in order. f
+// runs under the store's lock: it must not call the store. There is one
+// watcher; a second call replaces it.
+func (s *Store) Watch(f func(Change)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch = f
+}
+
+// SetPolicy edits the state of a policy, which begins to exist with it. edit
+// gets a private copy.
+func (s *Store) SetPolicy(name string, edit func(*yang.Policy_State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.policies[name]
+	after := clone(before)
+	after.Name = &name
+	edit(after.GetOrCreateState())
+	s.policies[name] = after
+	s.notify(treeOfPolicy(before), treeOfPolicy(after))
+}
+
+// DeletePolicy forgets a policy.
+func (s *Store) DeletePolicy(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.policies[name]; before != nil {
+		delete(s.policies, name)
+		s.notify(treeOfPolicy(before), nil)
+	}
+}
+
+// SetInterface edits the state of an interface, which begins to exist with it.
+// edit gets a private copy.
+func (s *Store) SetInterface(name string, edit func(*yang.Interface_State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.interfaces[name]
+	after := clone(before)
+	after.Name = &name
+	edit(after.GetOrCreateState())
+	s.interfaces[name] = after
+	s.notify(treeOfInterface(before), treeOfInterface(after))
+}
+
+// DeleteInterface forgets an interface.
+func (s *Store) DeleteInterface(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.interfaces[name]; before != nil {
+		delete(s.interfaces, name)
+		s.notify(treeOfInterface(before), nil)
+	}
+}
+
+// SetCollector edits the state of a collector, which begins to exist with it.
+// edit gets a private copy.
+func (s *Store) SetCollector(name string, edit func(*yang.Collector_State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.collectors[name]
+	after := clone(before)
+	after.Name = &name
+	edit(after.GetOrCreateState())
+	s.collectors[name] = after
+	s.notify(treeOfCollector(before), treeOfCollector(after))
+}
+
+// DeleteCollector forgets a collector.
+func (s *Store) DeleteCollector(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.collectors[name]; before != nil {
+		delete(s.collectors, name)
+		s.notify(treeOfCollector(before), nil)
+	}
+}
+
+// SetProbe edits the state of a dynamic network probe, which begins to exist
+// with it. edit gets a private copy.
+func (s *Store) SetProbe(name string, edit func(*yang.Probe_State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.probes[name]
+	after := clone(before)
+	after.Name = &name
+	edit(after.GetOrCreateState())
+	s.probes[name] = after
+	s.notify(treeOfProbe(before), treeOfProbe(after))
+}
+
+// DeleteProbe forgets a dynamic network probe.
+func (s *Store) DeleteProbe(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.probes[name]; before != nil {
+		delete(s.probes, name)
+		s.notify(treeOfProbe(before), nil)
+	}
+}
+
+// SetNode edits the state of the node as a whole. edit gets a private copy.
+func (s *Store) SetNode(edit func(*yang.State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.node
+	after := clone(before)
+	edit(after)
+	s.node = after
+	s.notify(treeOfNode(before), treeOfNode(after))
+}
+
+// AppendEvent adds an event to the ring and returns the identifier that it was
+// given. The oldest event makes room for it when the ring is full. The store
+// keeps ev; the caller must not touch it any more.
+func (s *Store) AppendEvent(ev *yang.Event_State) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	added, gone := s.events.append(ev)
+	if gone != nil {
+		s.notify(treeOfEvent(gone), nil)
+	}
+	s.notify(nil, treeOfEvent(added))
+	return *added.Id
+}
+
+// SetMaxEvents changes how many events are kept; the oldest ones go when there
+// are more.
+func (s *Store) SetMaxEvents(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, gone := range s.events.resize(n) {
+		s.notify(treeOfEvent(gone), nil)
+	}
+}
+
+// PolicyNames returns the names of the policies that have state, in no order.
+func (s *Store) PolicyNames() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.policies))
+}
+
+func (s *Store) notify(before, after *yang.Ifit) {
+	if s.watch != nil {
+		s.watch(Change{Before: before, After: after})
+	}
+}
+
+// clone returns a deep copy of a generated struct, or a new one for nil.
+func clone[T any, P interface {
+	*T
+	ygot.GoStruct
+}](old P) P {
+	if old == nil {
+		return P(new(T))
+	}
+	c, err := ygot.DeepCopy(old)
+	if err != nil {
+		// DeepCopy fails only for types that ygot does not generate.
+		panic("copy of generated struct: " + err.Error())
+	}
+	return c.(P)
+}

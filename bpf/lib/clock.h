@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Clock readings and arrival stamps: at most one reading per packet. */
+#pragma once
+
+#include "packet.h"
+
+/*
+ * The coarse clock costs two thirds of the precise one, and milliseconds are
+ * enough for the times of a flow. A point that needs delays reads the precise
+ * one and uses it for both.
+ */
+static __always_inline __u64 read_clock(void)
+{
+	if (has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY))
+		return bpf_ktime_get_ns();
+	return bpf_ktime_get_coarse_ns();
+}
+
+/*
+ * Always overwrites: a sender's own TCP departure time crosses network
+ * namespaces and would pass for an arrival. The kernel takes the stamp off
+ * packets that it delivers locally.
+ */
+static __always_inline void stamp_arrival(struct __sk_buff *skb, struct packet *pkt)
+{
+	if (bpf_skb_set_tstamp(skb, pkt->now, BPF_SKB_TSTAMP_DELIVERY_MONO) == 0)
+		pkt->arrival = pkt->now;
+}
+
+/*
+ * A packet that no interface received carries its sender's departure time,
+ * if any, and has no transit delay.
+ */
+static __always_inline void read_arrival(const struct __sk_buff *skb, struct packet *pkt)
+{
+	if (!skb->ingress_ifindex || skb->tstamp_type != BPF_SKB_TSTAMP_DELIVERY_MONO)
+		return;
+	if (skb->tstamp <= pkt->now)
+		pkt->arrival = skb->tstamp;
+}

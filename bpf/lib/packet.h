@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One packet on its way through the program. */
+#pragma once
+
+#include "point.h"
+
+struct packet {
+	struct ifit_flow_key key;
+	__u64 accepted;	/* slots that accept the flow */
+	__u64 selected;	/* slots of those that take this very packet */
+	__u64 now;	/* monotonic; see clock.h for its precision */
+	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp */
+	__u32 octets;	/* of the IP packet as its header says; see meter.h for super-packets */
+	__u32 segments;	/* 1 unless a super-packet */
+	__u16 network;	/* offset of the IP header */
+	__u16 transport;	/* offset of what follows the IP header and its extensions */
+	__u16 payload;	/* offset behind the transport header, 0 when that is unknown */
+	__u16 tcp_flags;
+	__u8 ttl;
+	bool fragment;	/* any fragment, the first one too */
+	bool truncated;	/* the transport header is cut off */
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What one program knows of its Observation Point. */
+#pragma once
+
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+
+/*
+ * Set before each load. The verifier knows the values and removes whatever
+ * they switch off, so one source gives every specialised program.
+ */
+const volatile struct ifit_point point;
+
+/* What moves without a reload; see abi.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ifit_live);
+} live SEC(".maps");
+
+static __always_inline bool has(__u32 feature)
+{
+	return point.features & feature;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Packet selection (RFC 5475) among the packets of the flows that a policy accepts. */
+#pragma once
+
+#include "meter.h"
+
+#define RATE_THRESHOLD 0xffffffffULL
+#define RATE_ALL 0xffffffffU	/* no 32 random bits are above this threshold */
+
+/* Slots that are looked at in a plain loop: cheaper to run, dearer to verify. */
+#define PLAIN_SLOTS 8
+
+/* Shared by all CPUs: 1 in N means N packets of the point, not of each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * IFIT_STATES);
+	__type(key, __u32);
+	__type(value, struct ifit_sequence);
+} sequences SEC(".maps");
+
+/* How many of the first n packets systematic selection takes. */
+static __always_inline __u64 taken_of(__u64 n, __u64 interval, __u64 period)
+{
+	__u64 rest = n % period;
+
+	return n / period * interval + (rest < interval ? rest : interval);
+}
+
+static __always_inline __u32 select_systematic(const struct ifit_live *now, __u32 slot, __u32 pair,
+					       __u32 segments)
+{
+	const struct ifit_systematic *param = &now->systematic[slot][pair];
+	__u64 period = (__u64)param->interval + param->space;
+	__u32 place = 2 * point.slot[slot].state + pair;
+	struct ifit_sequence *sequence;
+	__u64 before;
+
+	sequence = bpf_map_lookup_elem(&sequences, &place);
+	if (!sequence || !period)
+		return 0;
+	before = __sync_fetch_and_add(&sequence->seen, segments);
+	if (segments == 1)
+		return before % period < param->interval;
+	return taken_of(before + segments, param->interval, period) -
+	       taken_of(before, param->interval, period);
+}
+
+static __always_inline bool draw(__u32 threshold)
+{
+	return threshold == RATE_ALL || bpf_get_prandom_u32() < threshold;
+}
+
+/*
+ * Every segment of a super-packet is a packet and is drawn by itself. A global
+ * function, so that the verifier need not follow the count out of the loop.
+ */
+__noinline int draw_segments(__u32 threshold, __u32 segments)
+{
+	struct bpf_iter_num it;
+	int selected = 0;
+
+	bpf_iter_num_new(&it, 0, segments & 0xffff);
+	while (bpf_iter_num_next(&it))
+		selected += draw(threshold);
+	bpf_iter_num_destroy(&it);
+	return selected;
+}
+
+static __always_inline __u32 select_uniform(__u32 threshold, __u32 segments)
+{
+	return segments == 1 ? draw(threshold) : draw_segments(threshold, segments);
+}
+
+/* Offers the packet to one policy; returns whether it takes any of it. */
+__noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, const struct ifit_live *now,
+			   __u32 slot)
+{
+	struct ifit_policy_counters *count;
+	__u32 selected;
+	__u64 rate;
+
+	slot &= IFIT_POLICIES - 1;
+	count = slot_counters(slot);
+	if (!count || !now || !pkt)
+		return 0;
+	rate = *(const volatile __u64 *)&now->rate[slot];
+	if (point.slot[slot].algorithm == IFIT_SELECT_SYSTEMATIC_COUNT)
+		selected = select_systematic(now, slot, rate & 1, pkt->segments);
+	else
+		selected = select_uniform(rate & RATE_THRESHOLD, pkt->segments);
+	count->observed += pkt->segments;
+	if (!selected)
+		return 0;
+	count->selected += selected;
+	if (point.meter_mask & 1ULL << slot)
+		meter_sampled(skb, pkt, point.slot[slot].policy, rate >> 32, selected, count);
+	return 1;
+}
+
+/* Of the policies that accept the flow, those that take this packet. */
+static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet *pkt,
+					   const struct ifit_live *now)
+{
+	__u64 accepted = pkt->accepted;
+	__u64 selected = accepted & ~point.sampled_mask;
+	struct bpf_iter_num it;
+	int *i;
+
+	if (!(accepted & point.sampled_mask))
+		return selected;
+#pragma clang loop unroll(disable)
+	for (__u32 n = 0; n < PLAIN_SLOTS && n < point.sampled_slots; n++) {
+		__u32 slot = point.sampled[n] & (IFIT_POLICIES - 1);
+
+		if (accepted >> slot & 1 && select_slot(skb, pkt, now, slot))
+			selected |= 1ULL << slot;
+	}
+	if (point.sampled_slots <= PLAIN_SLOTS)
+		return selected;
+	bpf_iter_num_new(&it, PLAIN_SLOTS, point.sampled_slots);
+	while ((i = bpf_iter_num_next(&it))) {
+		__u32 slot = point.sampled[*i & (IFIT_POLICIES - 1)] & (IFIT_POLICIES - 1);
+
+		if (accepted >> slot & 1 && select_slot(skb, pkt, now, slot))
+			selected |= 1ULL << slot;
+	}
+	bpf_iter_num_destroy(&it);
+	return selected;
+}

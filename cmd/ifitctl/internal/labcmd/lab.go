@@ -1,0 +1,60 @@
+//go:build linux
+
+// Package labcmd holds the commands "ifitctl lab".
+package labcmd
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openifit/openifit/lab"
+)
+
+// flags name the lab; they are the same for all commands.
+type flags struct {
+	prefix, management, runDir, pinRoot string
+}
+
+// New is the command "lab" with all below it.
+func New() *cobra.Command {
+	f := new(flags)
+	cmd := &cobra.Command{Use: "lab", Short: "A network of real nodes in namespaces"}
+	p := cmd.PersistentFlags()
+	p.StringVar(&f.prefix, "prefix", lab.DefaultPrefix, "prefix of the names of namespaces and interfaces")
+	p.StringVar(&f.management, "management", lab.DefaultManagement, "management network, an IPv4 /24")
+	p.StringVar(&f.runDir, "run-dir", lab.DefaultRunDir, "directory of the lab's files")
+	p.StringVar(&f.pinRoot, "pin-root", lab.DefaultPinRoot, "directory of the nodes' pins in bpffs")
+	cmd.AddCommand(f.up(), f.down(), f.status(), f.exec(), f.route(), f.link())
+	return cmd
+}
+
+func (f *flags) options() (lab.Options, error) {
+	management, err := netip.ParsePrefix(f.management)
+	if err != nil {
+		return lab.Options{}, fmt.Errorf("--management: %w", err)
+	}
+	o := lab.Options{RunDir: f.runDir, PinRoot: f.pinRoot}
+	o.Names.Prefix, o.Names.Management = f.prefix, management
+	return o, nil
+}
+
+// with runs fn on the lab that is up.
+func (f *flags) with(fn func(*lab.Lab) error) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	l, err := lab.Open(o)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return fn(l)
+}
+
+func printer(w io.Writer) func(string) {
+	return func(line string) { fmt.Fprintln(w, line) }
+}

@@ -1,0 +1,36 @@
+// Command ifitctl raises labs, drives traffic through them, and talks to
+// the controller.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openifit/openifit/cmd/ifitctl/internal/labcmd"
+)
+
+// commands is the table of everything that ifitctl does.
+func commands() []*cobra.Command {
+	return []*cobra.Command{
+		labcmd.New(),
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use: "ifitctl", Short: "Operate OpenIFIT: labs, policies, flows and paths",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(commands()...)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "ifitctl:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,8 @@
+// Package bpf holds the directives that compile the programs of ../../bpf
+// into the packages below it. The objects are committed, so that building
+// needs no C compiler; make gen needs clang-14, llvm-strip-14 and libbpf-dev.
+//
+// Little endian only: amd64 and arm64 give the same object.
+package bpf
+
+//go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -target bpfel -cflags "-O2 -g -mcpu=v3 -Wall -Werror" -go-package point -output-dir point -output-stem point -type ifit_feature -type ifit_algorithm -type ifit_rules -type ifit_slot BPF ../../bpf/point.bpf.c

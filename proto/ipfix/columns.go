@@ -1,0 +1,159 @@
+package ipfix
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+
+	"github.com/openifit/openifit/proto/ipfix/ie"
+)
+
+// column is a field of a Go struct that takes part in records.
+type column struct {
+	// names of the elements that it may carry, the one preferred first.
+	names  []string
+	offset uintptr
+	kind   kind
+}
+
+// kind is the form of a value in Go.
+type kind uint8
+
+const (
+	kindUint8 kind = iota
+	kindUint16
+	kindUint32
+	kindUint64
+	kindInt8
+	kindInt16
+	kindInt32
+	kindInt64
+	kindFloat32
+	kindFloat64
+	kindBool
+	kindTime
+	kindAddr
+	kindMAC
+	kindUint256
+	kindString
+	kindBytes
+)
+
+var scalarKinds = map[reflect.Kind]kind{
+	reflect.Uint8: kindUint8, reflect.Uint16: kindUint16, reflect.Uint32: kindUint32, reflect.Uint64: kindUint64,
+	reflect.Int8: kindInt8, reflect.Int16: kindInt16, reflect.Int32: kindInt32, reflect.Int64: kindInt64,
+	reflect.Float32: kindFloat32, reflect.Float64: kindFloat64,
+	reflect.Bool: kindBool, reflect.String: kindString,
+}
+
+var exactKinds = map[reflect.Type]kind{
+	reflect.TypeFor[UnixNano]():   kindTime,
+	reflect.TypeFor[netip.Addr](): kindAddr,
+	reflect.TypeFor[[6]byte]():    kindMAC,
+	reflect.TypeFor[[32]byte]():   kindUint256,
+	reflect.TypeFor[[]byte]():     kindBytes,
+}
+
+// columnsOf reads the tags of a struct: `ipfix:"name"` or, where one of several
+// elements may carry the value, `ipfix:"name|name"`. Embedded structs count as
+// if their fields stood in their place.
+func columnsOf(t reflect.Type) ([]column, error) {
+	if t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("%s is not a struct", t)
+	}
+	var out []column
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, tagged := f.Tag.Lookup("ipfix")
+		if f.Anonymous && !tagged {
+			inner, err := columnsOf(f.Type)
+			if err != nil {
+				return nil, err
+			}
+			for _, c := range inner {
+				c.offset += f.Offset
+				out = append(out, c)
+			}
+			continue
+		}
+		if !tagged {
+			continue
+		}
+		k, ok := exactKinds[f.Type]
+		if !ok {
+			k, ok = scalarKinds[f.Type.Kind()]
+		}
+		if !ok {
+			return nil, fmt.Errorf("%s.%s: no element has the form of %s", t, f.Name, f.Type)
+		}
+		out = append(out, column{strings.Split(tag, "|"), f.Offset, k})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s has no field with an ipfix tag", t)
+	}
+	return out, nil
+}
+
+// carries says whether values of the element's type have this form in Go.
+func (k kind) carries(t ie.Type) bool {
+	switch k {
+	case kindUint8, kindUint16, kindUint32, kindUint64:
+		return t.IsUnsigned()
+	case kindInt8, kindInt16, kindInt32, kindInt64:
+		return t.IsSigned()
+	case kindFloat32, kindFloat64:
+		return t == ie.TypeFloat32 || t == ie.TypeFloat64
+	case kindBool:
+		return t == ie.TypeBoolean
+	case kindTime:
+		return t.IsTime()
+	case kindAddr:
+		return t == ie.TypeIPv4Address || t == ie.TypeIPv6Address
+	case kindMAC:
+		return t == ie.TypeMacAddress
+	case kindUint256:
+		return t == ie.TypeUnsigned256
+	case kindString:
+		return t == ie.TypeString
+	}
+	return t == ie.TypeOctetArray || t.IsList()
+}
+
+// pair is a template field with the struct field that holds its value.
+type pair struct {
+	index  int // in the template
+	field  Field
+	column column
+}
+
+// match pairs the fields of a template with the columns. The n-th occurrence
+// of an element belongs to the n-th column of its name. unmatched are template
+// fields without a column.
+func match(t *Template, columns []column) (pairs []pair, unmatched []Field) {
+	taken := make([]bool, len(columns))
+	for i, f := range t.All() {
+		c := findColumn(columns, taken, f.Element)
+		if c < 0 {
+			unmatched = append(unmatched, f)
+			continue
+		}
+		taken[c] = true
+		pairs = append(pairs, pair{i, f, columns[c]})
+	}
+	return pairs, unmatched
+}
+
+func findColumn(columns []column, taken []bool, e ie.Element) int {
+	for i, c := range columns {
+		if taken[i] || !c.kind.carries(e.Type) {
+			continue
+		}
+		for _, name := range c.names {
+			if name == e.Name && name != "" {
+				return i
+			}
+		}
+	}
+	return -1
+}

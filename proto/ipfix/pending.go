@@ -1,0 +1,72 @@
+package ipfix
+
+import (
+	"bytes"
+	"time"
+)
+
+// pending holds Data Sets that arrived before their template, oldest first.
+type pending struct {
+	sets   []pendingSet
+	octets int
+}
+
+type pendingSet struct {
+	header  Header
+	id      uint16
+	body    []byte
+	arrived time.Time
+}
+
+// pendingOverhead is what a Set costs beside its octets, so that tiny Sets
+// cannot outgrow the limit.
+const pendingOverhead = 128
+
+func (p *pendingSet) cost() int { return len(p.body) + pendingOverhead }
+
+// postpone keeps a Data Set for a template that may still come: over UDP
+// Messages overtake each other.
+func (s *Session) postpone(now time.Time, h Header, st *step) {
+	p := pendingSet{header: h, id: st.id, arrived: now}
+	if len(st.body)+pendingOverhead > s.limits.PendingOctets {
+		s.stats.DroppedSets++
+		return
+	}
+	p.body = bytes.Clone(st.body)
+	q := &s.pending
+	drop := 0
+	for drop < len(q.sets) && (q.octets+p.cost() > s.limits.PendingOctets ||
+		now.Sub(q.sets[drop].arrived) > s.limits.PendingAge) {
+		q.octets -= q.sets[drop].cost()
+		drop++
+	}
+	s.stats.DroppedSets += uint64(drop)
+	kept := copy(q.sets, q.sets[drop:])
+	clear(q.sets[kept:])
+	q.sets = append(q.sets[:kept], p)
+	q.octets += p.cost()
+	s.stats.PendingSets++
+}
+
+// release visits what waited for a template. A Set that does not consist of
+// its records was meant for another one.
+func (s *Session) release(now time.Time, t *Template, visit func(*Record)) {
+	q := &s.pending
+	kept := q.sets[:0]
+	for _, p := range q.sets {
+		if p.header.Domain != t.domain || p.id != t.id {
+			kept = append(kept, p)
+			continue
+		}
+		q.octets -= p.cost()
+		_, reason := t.check(p.body)
+		if reason != "" || now.Sub(p.arrived) > s.limits.PendingAge {
+			s.stats.DroppedSets++
+			continue
+		}
+		s.record.Header = p.header
+		s.visit(t, p.body, visit)
+	}
+	clear(q.sets[len(kept):])
+	q.sets = kept
+}
