@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"unsafe"
 )
 
@@ -26,8 +27,8 @@ type Decoder[T any] struct {
 type readPlan struct {
 	plain  moves
 	others []pair
-	// partial means that some fields of the struct are not in the template.
-	partial bool
+	// missing are the fields of the struct that are not in the template.
+	missing []column
 }
 
 // NewDecoder makes a Decoder for structs with tags as NewEncoder wants them.
@@ -39,19 +40,19 @@ func NewDecoder[T any]() (*Decoder[T], error) {
 	return &Decoder[T]{columns: columns, plans: map[*Template]*readPlan{}}, nil
 }
 
-// Decode fills v from the record. Fields without an ipfix tag are zeroed or
-// left alone; strings and octets are copies. A value that its field cannot
-// hold is an error; what v then holds is undefined.
+// Decode fills v from the record; fields without an ipfix tag stay as they are.
+// Strings and octets are copies, made only when they differ from what v holds.
+// A value that its field cannot hold is an error; what v then holds is
+// undefined.
 func (d *Decoder[T]) Decode(r *Record, v *T) error {
 	if r.template != d.last {
 		d.last, d.plan = r.template, d.planFor(r.template)
 	}
 	p := d.plan
-	if p.partial {
-		var zero T
-		*v = zero
-	}
 	at := unsafe.Pointer(v)
+	for i := range p.missing {
+		zero(p.missing[i].kind, unsafe.Add(at, p.missing[i].offset))
+	}
 	p.plain.read(r.octets, at)
 	for i := range p.others {
 		o := &p.others[i]
@@ -76,7 +77,12 @@ func (d *Decoder[T]) planFor(t *Template) *readPlan {
 		clear(d.plans)
 	}
 	pairs, _ := match(t, d.columns)
-	p := &readPlan{partial: len(pairs) < len(d.columns)}
+	p := &readPlan{}
+	for _, c := range d.columns {
+		if !slices.ContainsFunc(pairs, func(pr pair) bool { return pr.column.offset == c.offset }) {
+			p.missing = append(p.missing, c)
+		}
+	}
 	for _, pr := range pairs {
 		if t.fixed == 0 || !p.plain.add(pr, t.spans[pr.index].offset) {
 			p.others = append(p.others, pr)

@@ -170,3 +170,28 @@ func getInt(n int64, k kind, v unsafe.Pointer) bool {
 	*(*int64)(v) = n
 	return true
 }
+
+// zero sets the Go value at v, which has the form k, to its zero value.
+func zero(k kind, v unsafe.Pointer) {
+	switch k {
+	case kindUint8, kindInt8, kindBool:
+		*(*uint8)(v) = 0
+	case kindUint16, kindInt16:
+		*(*uint16)(v) = 0
+	case kindUint32, kindInt32, kindFloat32:
+		*(*uint32)(v) = 0
+	case kindUint64, kindInt64, kindFloat64, kindTime:
+		*(*uint64)(v) = 0
+	case kindAddr:
+		*(*netip.Addr)(v) = netip.Addr{}
+	case kindMAC:
+		*(*[6]byte)(v) = [6]byte{}
+	case kindUint256:
+		*(*[32]byte)(v) = [32]byte{}
+	case kindString:
+		*(*string)(v) = ""
+	case kindBytes:
+		p := (*[]byte)(v)
+		*p = (*p)[:0]
+	}
+}
