@@ -1,0 +1,75 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openifit/openifit/controller/measure"
+	"github.com/openifit/openifit/controller/policy"
+)
+
+func TestDiff(t *testing.T) {
+	base := parse(t, paths)
+	rate := parse(t, strings.Replace(paths, "0.0625", "0.25", 1))
+	other := parse(t, strings.Replace(paths, `"mark": "lab"`, `"mark": "other"`, 1))
+	both := parse(t, strings.Replace(strings.Replace(paths, "0.0625", "1", 1), `"protocol": 17`, `"protocol": 6`, 1))
+	all := parse(t, strings.Replace(paths, `"algorithm": "UNIFORM_PROBABILISTIC", "probability": "0.0625"`, `"algorithm": "ALL"`, 1))
+	f, err := measure.ParseFlow("10.0.0.3:5 > 10.0.0.2:6/17")
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, err := base.WithFlows([]measure.Flow{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = "/ifit/policies/policy[name=paths]"
+	tests := []struct {
+		name          string
+		before, after *policy.Policy
+		want          []string
+	}{
+		{"nothing", nil, nil, nil},
+		{"same", base, parse(t, paths), nil},
+		{"new", nil, base, []string{"REPLACE " + at}},
+		{"gone", base, nil, []string{"DELETE " + at}},
+		{"another mark", base, other, []string{"REPLACE " + at}},
+		{"another algorithm", base, all, []string{"REPLACE " + at}},
+		{"rate", base, rate, []string{"UPDATE " + at + `/packet-selection/config/probability "0.25"`}},
+		{"flow and rate", base, both, []string{
+			"REPLACE " + at + "/flow-selection/flows/flow[id=a]", "UPDATE " + at + `/packet-selection/config/probability "1.0"`}},
+		{"another flow", base, moved, []string{
+			"DELETE " + at + "/flow-selection/flows/flow[id=a]",
+			"REPLACE " + at + "/flow-selection/flows/flow[id=" + policy.FlowID(f) + "]"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := policy.Diff(tt.before, tt.after)
+			if len(got) != len(tt.want) {
+				t.Fatalf("changes %+v, want %q", got, tt.want)
+			}
+			for i, c := range got {
+				if s := fmt.Sprintf("%s %s %s", c.Op, c.Path, c.Value); !strings.HasPrefix(s, tt.want[i]) {
+					t.Errorf("change %s, want %s", s, tt.want[i])
+				}
+			}
+		})
+	}
+	raise, err := base.Raise("adaptive", 0.5, 10*time.Second, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := raise.Touch(); len(c) != 1 || string(c[0].Value) != "10" || c[0].Path != "/ifit/policies/policy[name=paths.raise]/config/lifetime" {
+		t.Errorf("touch %+v", c)
+	}
+	var again policy.Policy
+	text, err := json.Marshal(raise)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &again); err != nil || policy.Diff(raise, &again) != nil {
+		t.Errorf("the policy does not survive JSON: %v", err)
+	}
+}
