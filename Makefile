@@ -63,7 +63,7 @@ lint: $(LINT) $(BUF) ## Check style, import rules and the northbound schema
 	@BUF=$(BUF) .ci/buf-breaking
 
 test: ## Run every test; as root all of them, otherwise those that need no privilege
-	@$(GO) run ./.ci/testsummary $(RACE) -extra ./.ci/testsummary -serial '/(lab|cmd)/'
+	@$(GO) run ./.ci/testsummary $(RACE) -extra ./.ci/testsummary -serial '/(lab|cmd)(/|$$)'
 
 demo: build ## Raise the lab, run the loop on real packets, check it, clean up (as root)
 	bin/ifitctl demo

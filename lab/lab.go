@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,6 +147,9 @@ func (l *Lab) Topology() *topology.Topology { return l.opts.Topology }
 
 // RunDir holds the lab's files.
 func (l *Lab) RunDir() string { return l.opts.RunDir }
+
+// AgentAddress is where the agent of a router serves gNMI.
+func (l *Lab) AgentAddress(router topology.Node) netip.AddrPort { return l.opts.agentAddress(router) }
 
 // Avoiding lists the routers that the routes go around.
 func (l *Lab) Avoiding() []string { return slices.Clone(l.state.Avoid) }

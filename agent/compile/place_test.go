@@ -123,8 +123,8 @@ func TestWhatAPolicySays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	any := plan.Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
-	deny, accept := any, any
+	wildcard := plan.Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
+	deny, accept := wildcard, wildcard
 	deny.Sequence, deny.Family, deny.Deny, deny.Source = 10, 4, true, netip.MustParsePrefix("10.0.0.0/8")
 	accept.Sequence, accept.Family, accept.Protocol, accept.DSCP = 20, 6, 6, 46
 	accept.Destination, accept.DestinationPort = netip.MustParsePrefix("2001:db8::/64"), plan.PortRange{Min: 80, Max: 443}
