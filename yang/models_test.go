@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/openconfig/goyang/pkg/yang"
+
 	models "github.com/openifit/openifit/yang"
 )
 

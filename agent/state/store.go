@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/gen/yang"
 )
 

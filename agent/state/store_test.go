@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/agent/state"
 	"github.com/openifit/openifit/gen/yang"
 )
