@@ -2,14 +2,48 @@
 /*
  * The program of an Observation Point: one per interface and direction, for
  * all policies there, specialised before each load (see lib/point.h). It
- * observes and always passes the packet on.
+ * passes every packet on, except those whose mark must not.
  *
- * A packet's way: parse -> classify and meter -> select -> act.
+ * A packet's way: parse -> foreign marks -> classify and meter -> select ->
+ * sketch, watch, mark -> postcard -> unmark.
  */
+#include "lib/mark.h"
+#include "lib/postcard.h"
 #include "lib/select.h"
+#include "lib/sketch.h"
+#include "lib/watch.h"
+
+/*
+ * What the domain's marks ask for: a postcard wherever a marked packet leaves
+ * an interface or is delivered, and no mark beyond the domain. Returns false
+ * when the packet must be dropped.
+ */
+static __always_inline bool end_mark(struct __sk_buff *skb, struct packet *pkt, const struct ifit_node *config,
+				     const struct ifit_live *now, struct ifit_counters *count, bool ingress)
+{
+	__u64 owners = pkt->accepted & point.postcard_mask;
+
+	if (!pkt->marked || (ingress && !is_delivered_here(skb, pkt)))
+		return true;
+	if (has(IFIT_FEATURE_POSTCARD) && owners)
+		send_postcard(skb, pkt, config, now, lowest_bit(owners), ingress ? 0 : skb->ifindex);
+	else
+		count->unowned += pkt->segments;
+	if (!ingress && pkt->ipv4 && skb->ingress_ifindex)
+		keep_priority(skb, pkt->wire_dscp, pkt->dscp);
+	if (!has(IFIT_FEATURE_UNMARK))
+		return true;
+	if (!unmark(skb, pkt)) {
+		count->rewrite_failed += pkt->segments;
+		return false;
+	}
+	count->unmarked += pkt->segments;
+	return true;
+}
 
 static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 {
+	const struct ifit_node *config = node_config();
 	struct packet pkt = {};
 	struct ifit_counters *count;
 	struct ifit_live *now;
@@ -17,7 +51,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 
 	count = point_counters();
 	now = bpf_map_lookup_elem(&live, &zero);
-	if (!count || !now)
+	if (!count || !now || !config)
 		return TCX_NEXT;
 	pkt.segments = skb->gso_segs ? skb->gso_segs : 1;
 	count->packets += pkt.segments;
@@ -36,20 +70,36 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		count->truncated += pkt.segments;
 	count->octets += segmented_octets(&pkt);
 
+	if (has(IFIT_FEATURE_CODE_POINTS)) {
+		read_mark(&pkt, config);
+		if (pkt.marked && (ingress ? has(IFIT_FEATURE_STRIP) : !skb->ingress_ifindex) &&
+		    !admit_foreign(skb, &pkt, count, ingress))
+			return TCX_DROP;
+	}
+
 	pkt.now = read_clock();
 	if (ingress && has(IFIT_FEATURE_STAMP))
 		stamp_arrival(skb, &pkt);
 	if (!ingress && has(IFIT_FEATURE_DELAY))
 		read_arrival(skb, &pkt);
 
-	if (!point.policies)
-		return TCX_NEXT;
-	mask_key(&pkt.key);
-	pkt.key.generation = now->ruleset;
-	pkt.accepted = meter(skb, &pkt, count);
-	pkt.selected = pkt.accepted;
-	if (has(IFIT_FEATURE_SAMPLE))
-		pkt.selected = select_packet(skb, &pkt, now);
+	if (point.policies) {
+		mask_key(&pkt.key);
+		pkt.key.generation = now->ruleset;
+		pkt.accepted = meter(skb, &pkt, count);
+		pkt.selected = pkt.accepted;
+		if (has(IFIT_FEATURE_SAMPLE))
+			pkt.selected = select_packet(skb, &pkt, now);
+		if (has(IFIT_FEATURE_SKETCH) && pkt.selected & point.sketch_mask)
+			sketch_packet(&pkt, config);
+		if (has(IFIT_FEATURE_EVENT) && pkt.accepted & point.event_mask)
+			watch_packet(skb, &pkt, config, count, pkt.accepted & point.event_mask, ingress);
+		if (ingress && has(IFIT_FEATURE_MARK) && pkt.selected & point.mark_mask)
+			mark_packet(skb, &pkt, now, pkt.selected & point.mark_mask);
+	}
+	if (has(IFIT_FEATURE_POSTCARD | IFIT_FEATURE_UNMARK) &&
+	    !end_mark(skb, &pkt, config, now, count, ingress))
+		return TCX_DROP;
 	return TCX_NEXT;
 }
 

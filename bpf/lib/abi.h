@@ -14,6 +14,17 @@
 #define IFIT_RULE_WORDS 1	/* 64 rules each */
 #define IFIT_PORT_CLASSES (256 * IFIT_RULE_WORDS)
 
+#define IFIT_NO_MARK 0xff	/* in maps of code points: no counterpart */
+#define IFIT_POSTCARD_RING (4 << 20)	/* octets */
+#define IFIT_EVENT_RING (256 << 10)	/* octets */
+#define IFIT_TRIGGERS 64	/* of a node: one bit each in a vector */
+#define IFIT_FLOW_STATES 65536
+#define IFIT_CONDITIONS 4096
+#define IFIT_WATCHED 256	/* interfaces */
+#define IFIT_SKETCH_ROWS 4
+#define IFIT_SKETCH_WIDTH 2048
+#define IFIT_SKETCH_PLACES 1024
+
 /* What the program of a point does; what is off is removed by the verifier. */
 enum ifit_feature {
 	IFIT_FEATURE_RULES = 1 << 0,	/* some policy has rules */
@@ -21,6 +32,15 @@ enum ifit_feature {
 	IFIT_FEATURE_SAMPLE = 1 << 2,	/* some policy selects packets */
 	IFIT_FEATURE_STAMP = 1 << 3,	/* write the arrival time into each packet */
 	IFIT_FEATURE_DELAY = 1 << 4,	/* sum up node transit delay */
+	IFIT_FEATURE_CODE_POINTS = 1 << 5,	/* the domain has marks: some code points are marked ones */
+	IFIT_FEATURE_STRIP = 1 << 6,	/* ingress: foreign marks are taken off, or as the next two say */
+	IFIT_FEATURE_DROP_FOREIGN = 1 << 7,	/* packets with them are dropped */
+	IFIT_FEATURE_PASS_FOREIGN = 1 << 8,	/* they are let in */
+	IFIT_FEATURE_MARK = 1 << 9,	/* ingress: some policy marks packets */
+	IFIT_FEATURE_POSTCARD = 1 << 10,	/* marked packets give postcards */
+	IFIT_FEATURE_UNMARK = 1 << 11,	/* egress: marks end here; ingress: those of packets that stay here */
+	IFIT_FEATURE_SKETCH = 1 << 12,
+	IFIT_FEATURE_EVENT = 1 << 13,	/* some policy has triggers */
 };
 
 /* Packet selection methods, as dataplane/plan numbers them. */
@@ -87,16 +107,30 @@ struct ifit_counters {
 	__u64 malformed;	/* IP header broken or cut off */
 	__u64 truncated;	/* transport header cut off: counted with ports 0 */
 	__u64 refused;	/* packets without a canonical record: table full */
+	__u64 foreign_stripped;	/* marks that no head of the domain has set */
+	__u64 foreign_dropped;
+	__u64 foreign_passed;
+	__u64 unmarked;	/* packets whose mark ended here */
+	__u64 unowned;	/* marked packets of flows that no policy here sends postcards for */
+	__u64 rewrite_failed;	/* mark not removed for want of memory: dropped */
+	__u64 flow_states_refused;	/* packets that triggers did not see: no place for their flow */
 };
-_Static_assert(sizeof(struct ifit_counters) == 48, "counters");
+_Static_assert(sizeof(struct ifit_counters) == 104, "counters");
 
 /* Counts of one policy at one point, per CPU. */
 struct ifit_policy_counters {
 	__u64 observed;	/* packets offered to packet selection */
 	__u64 selected;
 	__u64 refused;	/* selected packets without a record: table full */
+	__u64 marked;
+	__u64 no_mark;	/* not marked: no mark for the code point, or not unicast */
+	__u64 no_packet_id;	/* not marked, or no postcard: less than 16 octets of payload */
+	__u64 lease_expired;	/* not marked: the agent did not renew its lease */
+	__u64 postcards;	/* sent */
+	__u64 postcards_suppressed;	/* over the node's rate */
+	__u64 postcards_lost;	/* no place in the ring buffer */
 };
-_Static_assert(sizeof(struct ifit_policy_counters) == 24, "policy counters");
+_Static_assert(sizeof(struct ifit_policy_counters) == 80, "policy counters");
 
 /* Parameters of SYSTEMATIC_COUNT: interval packets are taken, space skipped. */
 struct ifit_systematic {
@@ -172,7 +206,171 @@ struct ifit_point {
 	__u64 list_mask;
 	__u64 meter_mask;
 	__u64 sampled_mask;	/* select packets */
+	__u64 mark_mask;	/* mark what they select */
+	__u64 postcard_mask;	/* send postcards of marked packets */
+	__u64 sketch_mask;	/* at most one */
+	__u64 event_mask;	/* have triggers */
+	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_flow_key key_mask;	/* ones where some policy reads the field */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
+};
+
+/* The marked code point of each code point, or the other way round. */
+struct ifit_marks {
+	__u8 dscp[64];
+};
+
+/* At most one in interval_ns, and burst_ns worth of them at once; 0: no limit. */
+struct ifit_limit {
+	__u64 interval_ns;
+	__u64 burst_ns;
+};
+
+enum ifit_limited {
+	IFIT_LIMIT_POSTCARDS = 0,
+	IFIT_LIMIT_EVENTS = 1,
+	IFIT_LIMITS = 2,
+};
+
+/* Configuration that all programs of a node share. */
+struct ifit_node {
+	struct ifit_marks unmark;
+	struct ifit_limit postcards;
+	struct ifit_limit events;
+	__u64 delay_triggers;	/* numbers as bits, by metric */
+	__u64 new_flow_triggers;
+	__u64 path_change_triggers;
+	__u64 netns_cookie;
+	__u64 sketch_seed;	/* so that nobody outside can aim at a place */
+};
+_Static_assert(sizeof(struct ifit_node) == 136, "node");
+
+/*
+ * What one node saw of one marked packet. Times are of the monotonic clock;
+ * ingress_ns is 0 when the arrival was not stamped.
+ */
+struct ifit_postcard {
+	__u64 ingress_ns;
+	__u64 egress_ns;
+	struct ifit_flow_id id;
+	__u32 policy;
+	__u32 generation;
+	__u32 packet_id;
+	__u32 length;	/* of the IP packet */
+	__u32 ingress_ifindex;
+	__u32 egress_ifindex;	/* 0: delivered here */
+	__u16 segments;
+	__u8 hop_limit;	/* with which the packet leaves */
+	__u8 dscp;	/* before marking */
+	__u32 zero;
+};
+_Static_assert(sizeof(struct ifit_postcard) == 88, "postcard");
+
+/* The sketch of one epoch on one CPU: a count-min sketch of octets, and the flows that looked largest. */
+struct ifit_place {
+	__u64 tag;	/* hash of the flow; 0: empty */
+	struct ifit_flow_id id;
+	__u64 octets;	/* estimate when the flow came in, then counted on */
+	__u64 counted;	/* octets since then */
+	__u64 packets;	/* since then */
+};
+_Static_assert(sizeof(struct ifit_place) == 72, "place");
+
+struct ifit_sketch {
+	__u32 cell[IFIT_SKETCH_ROWS][IFIT_SKETCH_WIDTH];
+	struct ifit_place place[IFIT_SKETCH_PLACES];
+};
+
+enum ifit_event_state {
+	IFIT_EVENT_RAISED = 1,
+	IFIT_EVENT_CLEARED = 2,
+	IFIT_EVENT_MOMENTARY = 3,
+};
+
+/* Metrics that the kernel watches, as dataplane/flow numbers them. */
+enum ifit_metric {
+	IFIT_METRIC_TRANSIT_DELAY = 1,
+	IFIT_METRIC_PATH_CHANGE = 5,
+	IFIT_METRIC_NEW_FLOW = 6,
+};
+
+/* One trigger of one policy. Its place is its number in vectors. */
+struct ifit_trigger {
+	__u64 raise;	/* the condition begins at this value */
+	__u64 clear;	/* and ends below this one */
+	__u64 hold_ns;	/* how long either must hold before it is told */
+	__u32 policy;
+	__u32 generation;
+	__u8 metric;	/* 0: none in this place */
+	__u8 index;	/* in its policy */
+	__u8 per_flow;
+	__u8 zero[5];
+};
+_Static_assert(sizeof(struct ifit_trigger) == 40, "trigger");
+
+/* Counts of one trigger, per CPU. */
+struct ifit_trigger_counters {
+	__u64 events;
+	__u64 suppressed;	/* over the node's rate */
+	__u64 lost;	/* no place in the ring buffer */
+	__u64 refused;	/* values not watched: no place for another condition */
+};
+
+struct ifit_event {
+	__u64 time_ns;	/* monotonic */
+	__u64 value;
+	__u64 threshold;
+	struct ifit_flow_id id;
+	__u32 policy;
+	__u32 generation;
+	__u32 ifindex;
+	__u32 ingress_ifindex;
+	__u32 egress_ifindex;
+	__u32 previous_ingress_ifindex;
+	__u32 previous_egress_ifindex;
+	__u8 trigger;	/* index in its policy */
+	__u8 metric;
+	__u8 state;
+	__u8 per_flow;
+	__u8 direction;	/* 0 ingress, 1 egress */
+	__u8 hop_limit;
+	__u8 previous_hop_limit;
+	__u8 zero;
+};
+_Static_assert(sizeof(struct ifit_event) == 104, "event");
+
+/* What triggers know of a flow of the node. */
+struct ifit_flow_state {
+	__u64 last_ns;	/* monotonic, to a tenth of a second */
+	__u64 announced;	/* NEW_FLOW triggers that have told the flow */
+	__u64 path;	/* ingress and egress interface and hop limit; see watch.h */
+	__u64 delay_triggers;	/* that watch the flow at its egress interface */
+};
+
+/* What a condition is of: an interface, or one flow there. */
+struct ifit_condition_key {
+	__u32 trigger;
+	__u32 ifindex;
+	struct ifit_flow_id id;	/* zero: of the interface */
+};
+
+struct ifit_condition {
+	__u64 word;	/* phase, and since when; see condition.h */
+	__u64 last_ns;
+	struct ifit_flow_id id;	/* flow of the last value */
+};
+
+/* An interface whose transmissions are watched. */
+struct ifit_watched {
+	__u64 floor;	/* values below it begin no condition */
+	__u64 attentive_until;	/* until then they may end one */
+};
+
+/* Argument and result of the program that ends what no packet ends. */
+struct ifit_sweep_context {
+	__u64 flow_idle_ns;	/* in: flows are forgotten after this time */
+	__u64 now;
+	__u32 flows;	/* out: flows known */
+	__u32 conditions;	/* out: conditions that are raised */
 };

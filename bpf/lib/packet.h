@@ -17,6 +17,10 @@ struct packet {
 	__u16 payload;	/* offset behind the transport header, 0 when that is unknown */
 	__u16 tcp_flags;
 	__u8 ttl;
+	__u8 dscp;	/* before marking; the key has it only where some policy reads it */
+	__u8 wire_dscp;	/* as it is in the packet now */
+	bool ipv4;
+	bool marked;	/* these four: with IFIT_FEATURE_CODE_POINTS alone */
 	bool fragment;	/* any fragment, the first one too */
 	bool truncated;	/* the transport header is cut off */
 };

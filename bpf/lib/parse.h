@@ -2,37 +2,8 @@
 /* Reads the headers of a packet once; knows nothing of policies. */
 #pragma once
 
+#include "headers.h"
 #include "packet.h"
-
-#define ETH_P_IP 0x0800
-#define ETH_P_IPV6 0x86DD
-#define ETH_P_8021Q 0x8100
-#define ETH_P_8021AD 0x88A8
-#define VLAN_VID_MASK 0x0fff
-#define MAX_VLAN_TAGS 2
-
-#define IP_MF 0x2000
-#define IP_OFFSET 0x1fff
-#define IP6_OFFSET 0xfff8
-#define IP6_MF 0x0001
-#define IP6_MAX_EXTENSIONS 8
-#define IP6_MAX_EXTENSION_OCTETS 1024
-
-#define IPPROTO_HOPOPTS 0
-#define IPPROTO_ICMP 1
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#define IPPROTO_DCCP 33
-#define IPPROTO_ROUTING 43
-#define IPPROTO_FRAGMENT 44
-#define IPPROTO_AH 51
-#define IPPROTO_ICMPV6 58
-#define IPPROTO_DSTOPTS 60
-#define IPPROTO_SCTP 132
-#define IPPROTO_UDPLITE 136
-
-/* RFC 7125: the reserved bits count, the data offset does not. */
-#define TCP_CONTROL_BITS 0x0fff
 
 /* Headers that are worth copying out of the fragments of an skb. */
 #define PULL_OCTETS 256
@@ -88,12 +59,6 @@ static __always_inline bool parse_ethernet(struct hdr_cursor *cur, const struct 
 		*type_be = tag->h_vlan_encapsulated_proto;
 	}
 	return true;
-}
-
-static __always_inline bool has_ports(__u8 proto)
-{
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||
-	       proto == IPPROTO_DCCP || proto == IPPROTO_UDPLITE;
 }
 
 /*
@@ -177,12 +142,6 @@ static __always_inline int parse_ipv4(struct hdr_cursor *cur, struct packet *pkt
 	}
 	parse_transport(cur, pkt, pkt->octets ? pkt->octets - size : ~0U);
 	return PARSE_OK;
-}
-
-static __always_inline bool is_extension(__u8 proto)
-{
-	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
-	       proto == IPPROTO_AH || proto == IPPROTO_DSTOPTS;
 }
 
 /*

@@ -62,6 +62,48 @@ enum {
 	BPF_SKB_TSTAMP_DELIVERY_MONO = 1,
 };
 
+enum {
+	BPF_F_RECOMPUTE_CSUM = 1U << 0,
+};
+
+/* Flags and requests of ring buffers. */
+enum {
+	BPF_RB_NO_WAKEUP = 1U << 0,
+	BPF_RB_FORCE_WAKEUP = 1U << 1,
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+enum {
+	BPF_FIB_LOOKUP_SKIP_NEIGH = 1U << 2,
+	BPF_FIB_LKUP_RET_NOT_FWDED = 4,
+	BPF_FIB_LKUP_RET_FWD_DISABLED = 5,
+};
+
+struct bpf_fib_lookup {
+	__u8 family;
+	__u8 l4_protocol;
+	__be16 sport;
+	__be16 dport;
+	__u16 tot_len;
+	__u32 ifindex;
+	union {
+		__u8 tos;
+		__be32 flowinfo;
+	};
+	union {
+		__be32 ipv4_src;
+		__u32 ipv6_src[4];
+	};
+	union {
+		__be32 ipv4_dst;
+		__u32 ipv6_dst[4];
+	};
+	__be16 h_vlan_proto;
+	__be16 h_vlan_TCI;
+	__u8 smac[ETH_ALEN];
+	__u8 dmac[ETH_ALEN];
+};
+
 struct bpf_sock;
 struct bpf_flow_keys;
 
@@ -171,3 +213,27 @@ extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end)
 	__attribute__((section(".ksyms")));
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __attribute__((section(".ksyms")));
 extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __attribute__((section(".ksyms")));
+
+/* Kernel structs, relocated by CO-RE: the fields that tracing programs read. */
+struct net {
+	__u64 net_cookie;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct net_device {
+	int ifindex;
+	possible_net_t nd_net;
+} __attribute__((preserve_access_index));
+
+struct sk_buff {
+	__s64 tstamp;
+	int skb_iif;
+	__be16 protocol;
+	__u16 network_header;
+	__u8 tstamp_type : 2;
+	unsigned int tail;
+	unsigned char *head;
+} __attribute__((preserve_access_index));

@@ -61,7 +61,8 @@ func ofIPv4(packet []byte) (uint32, error) {
 	if header < ipv4HeaderSize || total < header {
 		return 0, fmt.Errorf("%w: header length %d, total length %d", ErrMalformed, header, total)
 	}
-	if total-header < PayloadSize || len(packet)-header < PayloadSize {
+	first := binary.BigEndian.Uint16(packet[6:])&0x1fff == 0
+	if total-header < needed(packet[9], first) || len(packet)-header < PayloadSize {
 		return 0, ErrTooShort
 	}
 	var input [12 + PayloadSize]byte
@@ -72,16 +73,25 @@ func ofIPv4(packet []byte) (uint32, error) {
 	return BOB(input[:], Init), nil
 }
 
+// needed is the number of payload octets that a packet must have. A TCP
+// segment that is cut off within its header has no identifier.
+func needed(protocol byte, transport bool) int {
+	if protocol == tcp && transport {
+		return tcpHeaderSize
+	}
+	return PayloadSize
+}
+
 func ofIPv6(packet []byte) (uint32, error) {
 	if len(packet) < ipv6HeaderSize {
 		return 0, fmt.Errorf("%w: %d octets for an IPv6 header", ErrMalformed, len(packet))
 	}
-	header, err := skipExtensions(packet)
+	header, next, transport, err := skipExtensions(packet)
 	if err != nil {
 		return 0, err
 	}
 	length := int(binary.BigEndian.Uint16(packet[4:])) - (header - ipv6HeaderSize)
-	if length < PayloadSize || len(packet)-header < PayloadSize {
+	if length < needed(next, transport) || len(packet)-header < PayloadSize {
 		return 0, ErrTooShort
 	}
 	var input [12 + PayloadSize]byte
@@ -99,35 +109,51 @@ func invariant(to, address []byte) {
 	copy(to[2:], address[13:16])
 }
 
-// Extension headers that are skipped, and how far: those behind which the
-// payload is in the clear. Same as bpf/lib/parse.h.
+// Extension headers that are skipped, by the rules of bpf/lib/parse.h.
 const (
-	hopByHop    = 0
-	routing     = 43
-	fragment    = 44
-	destination = 60
-	// maxExtensions bounds the chain, as the kernel side does.
-	maxExtensions = 6
+	hopByHop       = 0
+	tcp            = 6
+	routing        = 43
+	fragment       = 44
+	authentication = 51
+	destination    = 60
+	// maxHeaders bounds the chain, the header behind the extensions included.
+	maxHeaders = 8
+
+	tcpHeaderSize = 20
 )
 
-func skipExtensions(packet []byte) (offset int, err error) {
-	offset = ipv6HeaderSize
-	next := packet[6]
-	for range maxExtensions {
-		switch next {
-		case hopByHop, routing, destination, fragment:
-		default:
-			return offset, nil
+// skipExtensions finds what follows the extension headers, and whether it is
+// a transport header: in later fragments it is not.
+func skipExtensions(packet []byte) (offset int, next byte, transport bool, err error) {
+	offset, next = ipv6HeaderSize, packet[6]
+	for range maxHeaders {
+		if !isExtension(next) {
+			return offset, next, true, nil
 		}
 		if len(packet) < offset+8 {
-			return 0, fmt.Errorf("%w: cut off in extension header %d", ErrMalformed, next)
+			return 0, 0, false, fmt.Errorf("%w: cut off in extension header %d", ErrMalformed, next)
 		}
-		size := 8
-		if next != fragment {
-			size += int(packet[offset+1]) * 8
+		size := (int(packet[offset+1]) + 1) * 8
+		switch next {
+		case fragment:
+			size = 8
+			if binary.BigEndian.Uint16(packet[offset+2:])&0xfff8 != 0 && !isExtension(packet[offset]) {
+				return offset + size, packet[offset], false, nil
+			}
+		case authentication:
+			size = (int(packet[offset+1]) + 2) * 4
 		}
 		next = packet[offset]
 		offset += size
 	}
-	return offset, nil
+	return 0, 0, false, fmt.Errorf("%w: more than %d headers", ErrMalformed, maxHeaders)
+}
+
+func isExtension(header byte) bool {
+	switch header {
+	case hopByHop, routing, fragment, authentication, destination:
+		return true
+	}
+	return false
 }

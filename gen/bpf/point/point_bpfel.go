@@ -22,23 +22,63 @@ const (
 )
 
 type BPFIfitCounters struct {
-	_         structs.HostLayout
-	Packets   uint64
-	Octets    uint64
-	NotIp     uint64
-	Malformed uint64
-	Truncated uint64
-	Refused   uint64
+	_                 structs.HostLayout
+	Packets           uint64
+	Octets            uint64
+	NotIp             uint64
+	Malformed         uint64
+	Truncated         uint64
+	Refused           uint64
+	ForeignStripped   uint64
+	ForeignDropped    uint64
+	ForeignPassed     uint64
+	Unmarked          uint64
+	Unowned           uint64
+	RewriteFailed     uint64
+	FlowStatesRefused uint64
+}
+
+type BPFIfitEvent struct {
+	_                      structs.HostLayout
+	TimeNs                 uint64
+	Value                  uint64
+	Threshold              uint64
+	Id                     BPFIfitFlowId
+	Policy                 uint32
+	Generation             uint32
+	Ifindex                uint32
+	IngressIfindex         uint32
+	EgressIfindex          uint32
+	PreviousIngressIfindex uint32
+	PreviousEgressIfindex  uint32
+	Trigger                uint8
+	Metric                 uint8
+	State                  uint8
+	PerFlow                uint8
+	Direction              uint8
+	HopLimit               uint8
+	PreviousHopLimit       uint8
+	Zero                   uint8
+	_                      [4]byte
 }
 
 type BPFIfitFeature uint32
 
 const (
-	BPFIfitFeatureIFIT_FEATURE_RULES  BPFIfitFeature = 1
-	BPFIfitFeatureIFIT_FEATURE_LIST   BPFIfitFeature = 2
-	BPFIfitFeatureIFIT_FEATURE_SAMPLE BPFIfitFeature = 4
-	BPFIfitFeatureIFIT_FEATURE_STAMP  BPFIfitFeature = 8
-	BPFIfitFeatureIFIT_FEATURE_DELAY  BPFIfitFeature = 16
+	BPFIfitFeatureIFIT_FEATURE_RULES        BPFIfitFeature = 1
+	BPFIfitFeatureIFIT_FEATURE_LIST         BPFIfitFeature = 2
+	BPFIfitFeatureIFIT_FEATURE_SAMPLE       BPFIfitFeature = 4
+	BPFIfitFeatureIFIT_FEATURE_STAMP        BPFIfitFeature = 8
+	BPFIfitFeatureIFIT_FEATURE_DELAY        BPFIfitFeature = 16
+	BPFIfitFeatureIFIT_FEATURE_CODE_POINTS  BPFIfitFeature = 32
+	BPFIfitFeatureIFIT_FEATURE_STRIP        BPFIfitFeature = 64
+	BPFIfitFeatureIFIT_FEATURE_DROP_FOREIGN BPFIfitFeature = 128
+	BPFIfitFeatureIFIT_FEATURE_PASS_FOREIGN BPFIfitFeature = 256
+	BPFIfitFeatureIFIT_FEATURE_MARK         BPFIfitFeature = 512
+	BPFIfitFeatureIFIT_FEATURE_POSTCARD     BPFIfitFeature = 1024
+	BPFIfitFeatureIFIT_FEATURE_UNMARK       BPFIfitFeature = 2048
+	BPFIfitFeatureIFIT_FEATURE_SKETCH       BPFIfitFeature = 4096
+	BPFIfitFeatureIFIT_FEATURE_EVENT        BPFIfitFeature = 8192
 )
 
 type BPFIfitFlow struct {
@@ -80,6 +120,14 @@ type BPFIfitFlowKey struct {
 	Generation uint32
 }
 
+type BPFIfitFlowState struct {
+	_             structs.HostLayout
+	LastNs        uint64
+	Announced     uint64
+	Path          uint64
+	DelayTriggers uint64
+}
+
 type BPFIfitListed struct {
 	_     structs.HostLayout
 	Slots [2]uint64
@@ -97,6 +145,31 @@ type BPFIfitLive struct {
 	LeaseNs [64]uint64
 }
 
+type BPFIfitMarks struct {
+	_    structs.HostLayout
+	Dscp [64]uint8
+}
+
+type BPFIfitNode struct {
+	_         structs.HostLayout
+	Unmark    BPFIfitMarks
+	Postcards struct {
+		_          structs.HostLayout
+		IntervalNs uint64
+		BurstNs    uint64
+	}
+	Events struct {
+		_          structs.HostLayout
+		IntervalNs uint64
+		BurstNs    uint64
+	}
+	DelayTriggers      uint64
+	NewFlowTriggers    uint64
+	PathChangeTriggers uint64
+	NetnsCookie        uint64
+	SketchSeed         uint64
+}
+
 type BPFIfitPoint struct {
 	_            structs.HostLayout
 	Features     uint32
@@ -108,6 +181,11 @@ type BPFIfitPoint struct {
 	ListMask     uint64
 	MeterMask    uint64
 	SampledMask  uint64
+	MarkMask     uint64
+	PostcardMask uint64
+	SketchMask   uint64
+	EventMask    uint64
+	SlotTriggers [64]uint64
 	KeyMask      struct {
 		_  structs.HostLayout
 		Id struct {
@@ -137,10 +215,34 @@ type BPFIfitPoint struct {
 }
 
 type BPFIfitPolicyCounters struct {
-	_        structs.HostLayout
-	Observed uint64
-	Selected uint64
-	Refused  uint64
+	_                   structs.HostLayout
+	Observed            uint64
+	Selected            uint64
+	Refused             uint64
+	Marked              uint64
+	NoMark              uint64
+	NoPacketId          uint64
+	LeaseExpired        uint64
+	Postcards           uint64
+	PostcardsSuppressed uint64
+	PostcardsLost       uint64
+}
+
+type BPFIfitPostcard struct {
+	_              structs.HostLayout
+	IngressNs      uint64
+	EgressNs       uint64
+	Id             BPFIfitFlowId
+	Policy         uint32
+	Generation     uint32
+	PacketId       uint32
+	Length         uint32
+	IngressIfindex uint32
+	EgressIfindex  uint32
+	Segments       uint16
+	HopLimit       uint8
+	Dscp           uint8
+	Zero           uint32
 }
 
 type BPFIfitPrefix struct {
@@ -173,11 +275,45 @@ type BPFIfitSequence struct {
 	Seen uint64
 }
 
+type BPFIfitSketch struct {
+	_     structs.HostLayout
+	Cell  [4][2048]uint32
+	Place [1024]struct {
+		_       structs.HostLayout
+		Tag     uint64
+		Id      BPFIfitFlowId
+		Octets  uint64
+		Counted uint64
+		Packets uint64
+	}
+}
+
 type BPFIfitSlot struct {
 	_         structs.HostLayout
 	Policy    uint32
 	Algorithm BPFIfitAlgorithm
 	State     uint32
+}
+
+type BPFIfitTrigger struct {
+	_          structs.HostLayout
+	Raise      uint64
+	Clear      uint64
+	HoldNs     uint64
+	Policy     uint32
+	Generation uint32
+	Metric     uint8
+	Index      uint8
+	PerFlow    uint8
+	Zero       [5]uint8
+}
+
+type BPFIfitTriggerCounters struct {
+	_          structs.HostLayout
+	Events     uint64
+	Suppressed uint64
+	Lost       uint64
+	Refused    uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -186,15 +322,25 @@ type BPFIfitSlot struct {
 const (
 	BPFMapCounters         = "counters"
 	BPFMapDestinationRules = "destination_rules"
+	BPFMapEvents           = "events"
 	BPFMapFlowList         = "flow_list"
+	BPFMapFlowStates       = "flow_states"
 	BPFMapFlowTable        = "flow_table"
 	BPFMapFlowTables       = "flow_tables"
 	BPFMapLabelRules       = "label_rules"
+	BPFMapLimits           = "limits"
 	BPFMapLive             = "live"
+	BPFMapNode             = "node"
 	BPFMapPolicyCounters   = "policy_counters"
+	BPFMapPostcards        = "postcards"
 	BPFMapRuleTables       = "rule_tables"
 	BPFMapSequences        = "sequences"
+	BPFMapSketchTable      = "sketch_table"
+	BPFMapSketchTables     = "sketch_tables"
+	BPFMapSlotMarks        = "slot_marks"
 	BPFMapSourceRules      = "source_rules"
+	BPFMapTriggerCounters  = "trigger_counters"
+	BPFMapTriggers         = "triggers"
 	BPFProgIfitEgress      = "ifit_egress"
 	BPFProgIfitIngress     = "ifit_ingress"
 	BPFVarPoint            = "point"
@@ -252,15 +398,25 @@ type BPFProgramSpecs struct {
 type BPFMapSpecs struct {
 	Counters         *ebpf.MapSpec `ebpf:"counters"`
 	DestinationRules *ebpf.MapSpec `ebpf:"destination_rules"`
+	Events           *ebpf.MapSpec `ebpf:"events"`
 	FlowList         *ebpf.MapSpec `ebpf:"flow_list"`
+	FlowStates       *ebpf.MapSpec `ebpf:"flow_states"`
 	FlowTable        *ebpf.MapSpec `ebpf:"flow_table"`
 	FlowTables       *ebpf.MapSpec `ebpf:"flow_tables"`
 	LabelRules       *ebpf.MapSpec `ebpf:"label_rules"`
+	Limits           *ebpf.MapSpec `ebpf:"limits"`
 	Live             *ebpf.MapSpec `ebpf:"live"`
+	Node             *ebpf.MapSpec `ebpf:"node"`
 	PolicyCounters   *ebpf.MapSpec `ebpf:"policy_counters"`
+	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
 	RuleTables       *ebpf.MapSpec `ebpf:"rule_tables"`
 	Sequences        *ebpf.MapSpec `ebpf:"sequences"`
+	SketchTable      *ebpf.MapSpec `ebpf:"sketch_table"`
+	SketchTables     *ebpf.MapSpec `ebpf:"sketch_tables"`
+	SlotMarks        *ebpf.MapSpec `ebpf:"slot_marks"`
 	SourceRules      *ebpf.MapSpec `ebpf:"source_rules"`
+	TriggerCounters  *ebpf.MapSpec `ebpf:"trigger_counters"`
+	Triggers         *ebpf.MapSpec `ebpf:"triggers"`
 }
 
 // BPFVariableSpecs contains global variables before they are loaded into the kernel.
@@ -292,30 +448,50 @@ func (o *BPFObjects) Close() error {
 type BPFMaps struct {
 	Counters         *ebpf.Map `ebpf:"counters"`
 	DestinationRules *ebpf.Map `ebpf:"destination_rules"`
+	Events           *ebpf.Map `ebpf:"events"`
 	FlowList         *ebpf.Map `ebpf:"flow_list"`
+	FlowStates       *ebpf.Map `ebpf:"flow_states"`
 	FlowTable        *ebpf.Map `ebpf:"flow_table"`
 	FlowTables       *ebpf.Map `ebpf:"flow_tables"`
 	LabelRules       *ebpf.Map `ebpf:"label_rules"`
+	Limits           *ebpf.Map `ebpf:"limits"`
 	Live             *ebpf.Map `ebpf:"live"`
+	Node             *ebpf.Map `ebpf:"node"`
 	PolicyCounters   *ebpf.Map `ebpf:"policy_counters"`
+	Postcards        *ebpf.Map `ebpf:"postcards"`
 	RuleTables       *ebpf.Map `ebpf:"rule_tables"`
 	Sequences        *ebpf.Map `ebpf:"sequences"`
+	SketchTable      *ebpf.Map `ebpf:"sketch_table"`
+	SketchTables     *ebpf.Map `ebpf:"sketch_tables"`
+	SlotMarks        *ebpf.Map `ebpf:"slot_marks"`
 	SourceRules      *ebpf.Map `ebpf:"source_rules"`
+	TriggerCounters  *ebpf.Map `ebpf:"trigger_counters"`
+	Triggers         *ebpf.Map `ebpf:"triggers"`
 }
 
 func (m *BPFMaps) Close() error {
 	return _BPFClose(
 		m.Counters,
 		m.DestinationRules,
+		m.Events,
 		m.FlowList,
+		m.FlowStates,
 		m.FlowTable,
 		m.FlowTables,
 		m.LabelRules,
+		m.Limits,
 		m.Live,
+		m.Node,
 		m.PolicyCounters,
+		m.Postcards,
 		m.RuleTables,
 		m.Sequences,
+		m.SketchTable,
+		m.SketchTables,
+		m.SlotMarks,
 		m.SourceRules,
+		m.TriggerCounters,
+		m.Triggers,
 	)
 }
 

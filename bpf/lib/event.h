@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Events: what a trigger tells. Programs of points know flows and momentary
+ * events; ../xmit.bpf.c watches delays and knows conditions that last.
+ */
+#pragma once
+
+#include "bits.h"
+#include "node.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, IFIT_EVENT_RING);
+} events SEC(".maps");
+
+/* By trigger number; Go alone writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IFIT_TRIGGERS);
+	__type(key, __u32);
+	__type(value, struct ifit_trigger);
+} triggers SEC(".maps");
+
+/* By trigger number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IFIT_TRIGGERS);
+	__type(key, __u32);
+	__type(value, struct ifit_trigger_counters);
+} trigger_counters SEC(".maps");
+
+/* Flows of the whole node, so that a change of the egress interface shows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, IFIT_FLOW_STATES);
+	__type(key, struct ifit_flow_id);
+	__type(value, struct ifit_flow_state);
+} flow_states SEC(".maps");
+
+static __always_inline struct ifit_trigger *find_trigger(__u32 number)
+{
+	return bpf_map_lookup_elem(&triggers, &number);
+}
+
+static __always_inline struct ifit_trigger_counters *find_trigger_counters(__u32 number)
+{
+	return bpf_map_lookup_elem(&trigger_counters, &number);
+}
+
+/* A function of its own, so that the type of events gets into the object. */
+static __noinline void begin_event(struct ifit_event *event, const struct ifit_trigger *trigger, __u64 now)
+{
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time_ns = now;
+	event->policy = trigger->policy;
+	event->generation = trigger->generation;
+	event->trigger = trigger->index;
+	event->metric = trigger->metric;
+	event->per_flow = trigger->per_flow;
+}
+
+/*
+ * Reserves an event of a trigger under the node's limit; NULL, counted, when
+ * there is no place. The caller fills in the rest.
+ */
+static __always_inline struct ifit_event *reserve_event(const struct ifit_trigger *trigger,
+							struct ifit_trigger_counters *count, __u64 now)
+{
+	const struct ifit_node *config = node_config();
+	struct ifit_event *event;
+
+	if (!config)
+		return NULL;
+	if (!take_limit(IFIT_LIMIT_EVENTS, &config->events, now)) {
+		count->suppressed++;
+		return NULL;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count->lost++;
+		return NULL;
+	}
+	begin_event(event, trigger, now);
+	return event;
+}

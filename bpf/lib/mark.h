@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Marks (PBT-M): a packet that carries a marked DSCP gives a postcard at every
+ * node of the domain. ECN is never touched.
+ */
+#pragma once
+
+#include "bits.h"
+#include "bob.h"
+#include "counters.h"
+#include "node.h"
+
+#define ECN_MASK 0x03
+#define IPV4_CHECKSUM_OFFSET 10
+
+/* Marked values of each slot; belongs to one load of a program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, IFIT_POLICIES);
+	__type(key, __u32);
+	__type(value, struct ifit_marks);
+} slot_marks SEC(".maps");
+
+/*
+ * Finds the code point before marking, which is the packet's code point for
+ * everything else: a mark must not make a flow of its own.
+ */
+static __always_inline void read_mark(struct packet *pkt, const struct ifit_node *config)
+{
+	__u8 unmarked = config->unmark.dscp[pkt->key.dscp & 63];
+
+	pkt->ipv4 = pkt->key.id.family == 4;
+	pkt->wire_dscp = pkt->key.dscp;
+	pkt->marked = unmarked != IFIT_NO_MARK;
+	if (pkt->marked)
+		pkt->key.dscp = unmarked & 63;
+	pkt->dscp = pkt->key.dscp;
+}
+
+/*
+ * Rewrites the code point. An IPv4 header sums up to the same with its
+ * checksum corrected, so only IPv6 needs the sum over the packet corrected.
+ */
+static __always_inline bool write_dscp(struct __sk_buff *skb, struct packet *pkt, __u8 dscp)
+{
+	__u8 head[2], tos;
+
+	if (dscp == pkt->wire_dscp)
+		return true;
+	if (bpf_skb_load_bytes(skb, pkt->network, head, sizeof(head)) < 0)
+		return false;
+	if (pkt->ipv4) {
+		tos = dscp << 2 | (head[1] & ECN_MASK);
+		if (bpf_skb_store_bytes(skb, pkt->network + 1, &tos, sizeof(tos), 0) < 0 ||
+		    bpf_l3_csum_replace(skb, pkt->network + IPV4_CHECKSUM_OFFSET, bpf_htons(head[1]),
+					bpf_htons(tos), 2) < 0)
+			return false;
+	} else {
+		head[0] = (head[0] & 0xf0) | dscp >> 2;
+		head[1] = (head[1] & 0x3f) | (dscp & 3) << 6;
+		if (bpf_skb_store_bytes(skb, pkt->network, head, sizeof(head), BPF_F_RECOMPUTE_CSUM) < 0)
+			return false;
+	}
+	pkt->wire_dscp = dscp;
+	return true;
+}
+
+/* Takes the mark off; a packet whose mark stays on must not leave the domain. */
+static __always_inline bool unmark(struct __sk_buff *skb, struct packet *pkt)
+{
+	pkt->marked = false;
+	return write_dscp(skb, pkt, pkt->dscp);
+}
+
+/*
+ * A mark that no head of ours has set: from outside at an edge, or from a
+ * socket of this node. Returns false when the packet must be dropped.
+ */
+static __always_inline bool admit_foreign(struct __sk_buff *skb, struct packet *pkt,
+					  struct ifit_counters *count, bool ingress)
+{
+	if (ingress && has(IFIT_FEATURE_DROP_FOREIGN)) {
+		count->foreign_dropped += pkt->segments;
+		return false;
+	}
+	if (ingress && has(IFIT_FEATURE_PASS_FOREIGN)) {
+		count->foreign_passed += pkt->segments;
+		return true;
+	}
+	if (!unmark(skb, pkt)) {
+		count->rewrite_failed += pkt->segments;
+		return false;
+	}
+	count->foreign_stripped += pkt->segments;
+	return true;
+}
+
+/* Group and link-local traffic is the node's own business: never marked. */
+static __always_inline bool is_markable(const struct packet *pkt)
+{
+	const __u8 *daddr = pkt->key.id.daddr;
+
+	if (pkt->ipv4)
+		return daddr[0] < 224 && !(daddr[0] == 169 && daddr[1] == 254);
+	return daddr[0] != 0xff && !(daddr[0] == 0xfe && (daddr[1] & 0xc0) == 0x80);
+}
+
+/* Marks the packet for one policy; false when that policy cannot. */
+static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt,
+				     const struct ifit_live *moving, __u32 slot)
+{
+	struct ifit_policy_counters *count;
+	const struct ifit_marks *marks;
+	__u8 mark;
+
+	slot &= IFIT_POLICIES - 1;
+	count = slot_counters(slot);
+	marks = bpf_map_lookup_elem(&slot_marks, &slot);
+	if (!count || !marks)
+		return false;
+	mark = marks->dscp[pkt->dscp & 63];
+	if (mark == IFIT_NO_MARK || !is_markable(pkt)) {
+		count->no_mark += pkt->segments;
+		return false;
+	}
+	if (!has_packet_id(pkt)) {
+		count->no_packet_id += pkt->segments;
+		return false;
+	}
+	if (pkt->now >= *(const volatile __u64 *)&moving->lease_ns[slot]) {
+		count->lease_expired += pkt->segments;
+		return false;
+	}
+	if (!write_dscp(skb, pkt, mark & 63))
+		return false;
+	pkt->marked = true;
+	count->marked += pkt->segments;
+	return true;
+}
+
+/* Marks the packet for the first of the policies in slots that can. */
+static __always_inline void mark_packet(struct __sk_buff *skb, struct packet *pkt,
+					const struct ifit_live *moving, __u64 slots)
+{
+	struct bpf_iter_num it;
+
+	bpf_iter_num_new(&it, 0, IFIT_POLICIES);
+	while (bpf_iter_num_next(&it) && slots) {
+		if (mark_for(skb, pkt, moving, lowest_bit(slots)))
+			break;
+		slots &= slots - 1;
+	}
+	bpf_iter_num_destroy(&it);
+}
+
+/* The kernel's ip_tos2prio, which looks at two bits of the code point alone. */
+static __always_inline __u32 dscp_priority(__u8 dscp)
+{
+	return 0x4620 >> (4 * (dscp >> 1 & 3)) & 0xf;
+}
+
+/*
+ * IPv4 forwarding derives the priority from the code point, and classful
+ * queues look at it: a mark must not change how a packet is queued.
+ */
+static __always_inline void keep_priority(struct __sk_buff *skb, __u8 marked, __u8 unmarked)
+{
+	if (skb->priority == dscp_priority(marked))
+		skb->priority = dscp_priority(unmarked);
+}
+
+#define AF_INET 2
+#define AF_INET6 10
+
+/* Whether the node keeps the packet for itself; asked for marked packets alone. */
+static __always_inline bool is_delivered_here(struct __sk_buff *skb, const struct packet *pkt)
+{
+	const struct ifit_flow_id *id = &pkt->key.id;
+	struct bpf_fib_lookup fib = {
+		.l4_protocol = id->proto,
+		.sport = bpf_htons(id->sport),
+		.dport = bpf_htons(id->dport),
+		.ifindex = skb->ifindex,
+	};
+	int result;
+
+	if (pkt->ipv4) {
+		fib.family = AF_INET;
+		fib.tos = pkt->wire_dscp << 2;
+		__builtin_memcpy(&fib.ipv4_src, id->saddr, 4);
+		__builtin_memcpy(&fib.ipv4_dst, id->daddr, 4);
+	} else {
+		fib.family = AF_INET6;
+		fib.flowinfo = bpf_htonl((__u32)pkt->wire_dscp << 22);
+		__builtin_memcpy(fib.ipv6_src, id->saddr, 16);
+		__builtin_memcpy(fib.ipv6_dst, id->daddr, 16);
+	}
+	result = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}

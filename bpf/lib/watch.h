@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Triggers at Observation Points: new flows and changes of their paths. */
+#pragma once
+
+#include "counters.h"
+#include "event.h"
+#include "packet.h"
+
+#define PATH_IFINDEX_BITS 28
+#define PATH_IFINDEX ((1ULL << PATH_IFINDEX_BITS) - 1)
+
+/* One word, so that of several CPUs that see a change just one tells it. */
+static __always_inline __u64 make_path(__u32 ingress, __u32 egress, __u8 hop_limit)
+{
+	return (ingress & PATH_IFINDEX) << (PATH_IFINDEX_BITS + 8) | (egress & PATH_IFINDEX) << 8 | hop_limit;
+}
+
+static __always_inline __u32 path_ingress(__u64 path)
+{
+	return path >> (PATH_IFINDEX_BITS + 8);
+}
+
+static __always_inline __u32 path_egress(__u64 path)
+{
+	return path >> 8 & PATH_IFINDEX;
+}
+
+/* A flow's last packet need not be known to the nanosecond. */
+#define LAST_PRECISION_NS 100000000ULL
+
+/* The state of the packet's flow, made if there is none; NULL when there is no place. */
+static __always_inline struct ifit_flow_state *flow_state(const struct packet *pkt)
+{
+	struct ifit_flow_state *state = bpf_map_lookup_elem(&flow_states, &pkt->key.id);
+	struct ifit_flow_state empty = { .last_ns = pkt->now };
+
+	if (state) {
+		if (pkt->now - state->last_ns > LAST_PRECISION_NS)
+			state->last_ns = pkt->now;
+		return state;
+	}
+	bpf_map_update_elem(&flow_states, &pkt->key.id, &empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&flow_states, &pkt->key.id);
+}
+
+/* Triggers of the policies that accept the flow here. */
+static __always_inline __u64 triggers_of(__u64 slots)
+{
+	struct bpf_iter_num it;
+	__u64 numbers = 0;
+
+	bpf_iter_num_new(&it, 0, IFIT_POLICIES);
+	while (bpf_iter_num_next(&it) && slots) {
+		numbers |= point.slot_triggers[lowest_bit(slots)];
+		slots &= slots - 1;
+	}
+	bpf_iter_num_destroy(&it);
+	return numbers;
+}
+
+static __noinline void tell_flow(const struct __sk_buff *skb, const struct packet *pkt, __u32 number,
+				 __u64 path, __u64 before)
+{
+	struct ifit_trigger_counters *count = find_trigger_counters(number);
+	const struct ifit_trigger *trigger = find_trigger(number);
+	struct ifit_event *event;
+
+	if (!count || !trigger)
+		return;
+	event = reserve_event(trigger, count, bpf_ktime_get_ns());
+	if (!event)
+		return;
+	event->state = IFIT_EVENT_MOMENTARY;
+	event->per_flow = 1;
+	event->id = pkt->key.id;
+	event->ifindex = skb->ifindex;
+	event->direction = path_egress(path) != 0;
+	event->ingress_ifindex = path_ingress(path);
+	event->egress_ifindex = path_egress(path);
+	event->hop_limit = path;
+	event->previous_ingress_ifindex = path_ingress(before);
+	event->previous_egress_ifindex = path_egress(before);
+	event->previous_hop_limit = before;
+	count->events++;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void tell_all(const struct __sk_buff *skb, const struct packet *pkt, __u64 numbers,
+				     __u64 path, __u64 before)
+{
+	struct bpf_iter_num it;
+
+	bpf_iter_num_new(&it, 0, IFIT_TRIGGERS);
+	while (bpf_iter_num_next(&it) && numbers) {
+		tell_flow(skb, pkt, lowest_bit(numbers), path, before);
+		numbers &= numbers - 1;
+	}
+	bpf_iter_num_destroy(&it);
+}
+
+/*
+ * Looks at one packet of a flow that policies with triggers accept. At egress
+ * it also notes for ../xmit.bpf.c which triggers the flow is under.
+ */
+static __always_inline void watch_packet(const struct __sk_buff *skb, const struct packet *pkt,
+					 const struct ifit_node *config, struct ifit_counters *count,
+					 __u64 slots, bool ingress)
+{
+	struct ifit_flow_state *state = flow_state(pkt);
+	__u64 numbers, fresh, path, before;
+
+	if (!state) {
+		count->flow_states_refused += pkt->segments;
+		return;
+	}
+	numbers = triggers_of(slots);
+	path = make_path(skb->ingress_ifindex, ingress ? 0 : skb->ifindex, pkt->ttl);
+	fresh = numbers & config->new_flow_triggers & ~state->announced;
+	if (fresh) {
+		fresh &= ~__sync_fetch_and_or(&state->announced, fresh);
+		tell_all(skb, pkt, fresh, path, 0);
+	}
+	if (ingress)
+		return;
+	if (state->delay_triggers != (numbers & config->delay_triggers))
+		state->delay_triggers = numbers & config->delay_triggers;
+	before = state->path;
+	if (before == path || __sync_val_compare_and_swap(&state->path, before, path) != before)
+		return;
+	if (path_egress(before))
+		tell_all(skb, pkt, numbers & config->path_change_triggers, path, before);
+}
