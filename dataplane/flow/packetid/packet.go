@@ -138,9 +138,13 @@ func skipExtensions(packet []byte) (offset int, next byte, transport bool, err e
 		switch next {
 		case fragment:
 			size = 8
-			if binary.BigEndian.Uint16(packet[offset+2:])&0xfff8 != 0 && !isExtension(packet[offset]) {
-				return offset + size, packet[offset], false, nil
+			if binary.BigEndian.Uint16(packet[offset+2:])&0xfff8 == 0 {
+				break
 			}
+			if isExtension(packet[offset]) {
+				return 0, 0, false, fmt.Errorf("%w: a later fragment of header %d", ErrMalformed, packet[offset])
+			}
+			return offset + size, packet[offset], false, nil
 		case authentication:
 			size = (int(packet[offset+1]) + 2) * 4
 		}
