@@ -1,6 +1,10 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
+
 	"github.com/openifit/openifit/dataplane/flow"
 )
 
@@ -31,6 +35,16 @@ const NoMark = 0xff
 type PointID struct {
 	Ifindex   uint32
 	Direction flow.Direction
+}
+
+// Compare orders points by interface, ingress first.
+func (id PointID) Compare(other PointID) int {
+	return cmp.Or(cmp.Compare(id.Ifindex, other.Ifindex), cmp.Compare(id.Direction, other.Direction))
+}
+
+// String writes the point as "ifindex 3 ingress".
+func (id PointID) String() string {
+	return fmt.Sprintf("ifindex %d %s", id.Ifindex, strings.ToLower(id.Direction.String()))
 }
 
 // InterfaceRole is an interface's place in the IFIT domain.

@@ -1,0 +1,268 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+)
+
+// adopt takes over what another process left pinned.
+func (e *Engine) adopt() error {
+	here, err := currentLayout()
+	if err != nil {
+		return err
+	}
+	found, exists, err := readLayout(e.pins.layout())
+	if err != nil {
+		return err
+	}
+	if exists && found.Namespace != here.Namespace {
+		if err := e.refuseLiving(); err != nil {
+			return err
+		}
+		if err := e.pins.removeAll(); err != nil {
+			return err
+		}
+	}
+	if err := e.pins.create(); err != nil {
+		return err
+	}
+	usable := found.Version == here.Version
+	if exists && !usable {
+		e.cfg.Log.Warn("the pinned maps are of another version: records since the last drain are lost",
+			"pinned", found.Version, "expected", here.Version)
+	}
+	ids, err := e.pins.points()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := e.adoptPoint(id, usable); err != nil {
+			return fmt.Errorf("point %s: %w", id, err)
+		}
+	}
+	if err := e.adoptRetired(usable); err != nil {
+		return err
+	}
+	return here.write(e.pins.layout())
+}
+
+// refuseLiving fails when a link belongs to an interface that still exists,
+// in a network namespace that is not ours.
+func (e *Engine) refuseLiving() error {
+	ids, err := e.pins.points()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		l, err := openLink(e.pins.link(id), id)
+		if err != nil {
+			return err
+		}
+		if l != nil {
+			l.Close()
+			return errors.New("they belong to interfaces of another network namespace")
+		}
+	}
+	return nil
+}
+
+// openLink opens a pinned link. It returns nil when there is none, or when
+// its interface is gone: such a link still opens, but is attached to nothing.
+func openLink(path string, id plan.PointID) (link.Link, error) {
+	l, err := link.LoadPinnedLink(path, nil)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open pinned link: %w", err)
+	}
+	info, err := l.Info()
+	if err != nil {
+		l.Close()
+		return nil, fmt.Errorf("inspect pinned link: %w", err)
+	}
+	if tcx := info.TCX(); tcx == nil || tcx.Ifindex != id.Ifindex {
+		l.Close()
+		return nil, nil
+	}
+	return l, nil
+}
+
+// adoptPoint takes over a point. Without usable maps it keeps the link alone,
+// so that the next program follows the present one without a gap.
+func (e *Engine) adoptPoint(id plan.PointID, usable bool) error {
+	l, err := openLink(e.pins.link(id), id)
+	if err != nil {
+		return err
+	}
+	maps, err := openLasting(e.pins.point(id))
+	switch {
+	case err == nil && usable:
+		err = maps.compatible(e.spec)
+	case err == nil:
+		err = errors.New("maps of another version")
+	}
+	if err != nil {
+		e.cfg.Log.Warn("pinned maps are of no use and are discarded", "point", id, "reason", err)
+		maps.close()
+		maps = nil
+		if err := os.RemoveAll(e.pins.point(id)); err != nil {
+			return fmt.Errorf("remove pins: %w", err)
+		}
+	}
+	if l == nil {
+		return e.adoptRemains(id, maps)
+	}
+	o := &observation{point: plan.Point{ID: id}, adopted: true, link: l, load: &load{}}
+	e.points[id] = o
+	if maps == nil {
+		return nil
+	}
+	return o.adoptMaps(e.pins.point(id), maps)
+}
+
+// adoptMaps finds out what the running program does, as far as the pins tell.
+func (o *observation) adoptMaps(dir string, maps lasting) error {
+	info, err := o.link.Info()
+	if err != nil {
+		maps.close()
+		return fmt.Errorf("inspect link: %w", err)
+	}
+	if err := unpinNext(dir); err != nil {
+		maps.close()
+		return err
+	}
+	o.load.open(dir, info.Program)
+	current := uint32(0)
+	if o.live != nil {
+		current = o.live.ruleset()
+	}
+	if o.tables, err = adoptFlowTables(o.point.ID, maps, current); err != nil {
+		maps.close()
+		return err
+	}
+	entries, err := readLedger(maps[pinLedger])
+	if err != nil {
+		return err
+	}
+	if entry := entries[current]; entry != nil {
+		o.states = entry.states()
+		for _, ref := range entry.refs() {
+			o.point.Policies = append(o.point.Policies, plan.Policy{PolicyRef: ref})
+		}
+	}
+	return nil
+}
+
+// open opens the pinned program and its rates, provided that they are those
+// behind the link: the process may have died between a swap and its pins.
+func (l *load) open(dir string, behindLink ebpf.ProgramID) {
+	program, err := ebpf.LoadPinnedProgram(filepath.Join(dir, pinProgram), nil)
+	if err != nil {
+		return
+	}
+	info, err := program.Info()
+	if id, ok := programID(info, err); !ok || id != behindLink {
+		program.Close()
+		return
+	}
+	m, err := ebpf.LoadPinnedMap(filepath.Join(dir, pinLive), nil)
+	if err != nil {
+		program.Close()
+		return
+	}
+	rates, err := mapLive(m)
+	if err != nil {
+		program.Close()
+		m.Close()
+		return
+	}
+	l.program, l.live = program, rates
+}
+
+func programID(info *ebpf.ProgramInfo, err error) (ebpf.ProgramID, bool) {
+	if err != nil {
+		return 0, false
+	}
+	return info.ID()
+}
+
+// adoptRemains keeps the maps of a point whose link is gone until drained.
+func (e *Engine) adoptRemains(id plan.PointID, maps lasting) error {
+	if err := os.Remove(e.pins.link(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove pin of a link without interface: %w", err)
+	}
+	if maps == nil {
+		return nil
+	}
+	dir, err := e.pins.retire(id)
+	if err != nil {
+		maps.close()
+		return err
+	}
+	return e.addRetired(dir, id, maps)
+}
+
+func (e *Engine) adoptRetired(usable bool) error {
+	dirs, err := e.pins.retired()
+	if err != nil {
+		return err
+	}
+	for dir, id := range dirs {
+		if e.isRetired(dir) {
+			continue
+		}
+		maps, err := openLasting(dir)
+		if err == nil && usable {
+			err = maps.compatible(e.spec)
+		}
+		if err != nil || !usable {
+			e.cfg.Log.Warn("pinned maps are of no use and are discarded", "point", id, "reason", err)
+			maps.close()
+			if err := os.RemoveAll(dir); err != nil {
+				return fmt.Errorf("remove pins: %w", err)
+			}
+			continue
+		}
+		if err := e.addRetired(dir, id, maps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) isRetired(dir string) bool {
+	for _, t := range e.retired {
+		if t.retired == dir {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) addRetired(dir string, id plan.PointID, maps lasting) error {
+	t, err := adoptFlowTables(id, maps, 0)
+	if err != nil {
+		maps.close()
+		return err
+	}
+	t.retired = dir
+	e.retired = append(e.retired, t)
+	return nil
+}
+
+// DirectionOf tells on which side of the interface a program is attached.
+func attachType(d flow.Direction) ebpf.AttachType {
+	if d == flow.Egress {
+		return ebpf.AttachTCXEgress
+	}
+	return ebpf.AttachTCXIngress
+}

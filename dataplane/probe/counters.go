@@ -1,0 +1,121 @@
+package probe
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/bpf/point"
+)
+
+// PointCounters are the counts of one Observation Point since it was made.
+// Super-packets count as the packets that they hold.
+type PointCounters struct {
+	Point     plan.PointID
+	Interface string
+	// Packets passed the point; Octets are the IP octets of those that are IP.
+	Packets, Octets uint64
+	// NotIP packets are neither IPv4 nor IPv6; Malformed ones have a broken or
+	// cut-off IP header. Neither gives a flow record.
+	NotIP, Malformed uint64
+	// Truncated packets lack their transport header: their ports count as 0.
+	Truncated uint64
+	// Refused packets found no place in a full flow table.
+	Refused uint64
+}
+
+// PolicyCounters are the counts of one policy at one Observation Point since
+// it came there. A policy that selects every packet has only those of its
+// actions: its packets are in the flow records.
+type PolicyCounters struct {
+	Point  plan.PointID
+	Policy uint32
+	// Observed packets were offered to packet selection, Selected ones taken.
+	Observed, Selected uint64
+	// Refused are selected packets that found no place in a full flow table.
+	Refused uint64
+}
+
+// PointCounters returns the counts of all points, summed over CPUs.
+func (e *Engine) PointCounters() ([]PointCounters, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	out := make([]PointCounters, 0, len(e.points))
+	var perCPU []point.BPFIfitCounters
+	for _, o := range e.ordered() {
+		if o.tables == nil {
+			continue
+		}
+		if err := o.tables.lasting[point.BPFMapCounters].Lookup(uint32(0), &perCPU); err != nil {
+			return nil, fmt.Errorf("read counters of point %s: %w", o.point.ID, err)
+		}
+		sum := PointCounters{Point: o.point.ID, Interface: o.point.Interface}
+		for i := range perCPU {
+			c := &perCPU[i]
+			sum.Packets += c.Packets
+			sum.Octets += c.Octets
+			sum.NotIP += c.NotIp
+			sum.Malformed += c.Malformed
+			sum.Truncated += c.Truncated
+			sum.Refused += c.Refused
+		}
+		out = append(out, sum)
+	}
+	return out, nil
+}
+
+// PolicyCounters returns the counts of all policies, by point and summed over
+// CPUs.
+func (e *Engine) PolicyCounters() ([]PolicyCounters, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	var out []PolicyCounters
+	for _, o := range e.ordered() {
+		if o.tables == nil {
+			continue
+		}
+		counters := o.tables.lasting[point.BPFMapPolicyCounters]
+		for i := range o.point.Policies {
+			id := o.point.Policies[i].ID
+			sum, err := sumPolicy(counters, o.states[id])
+			if err != nil {
+				return nil, fmt.Errorf("read counters of policy %d at point %s: %w", id, o.point.ID, err)
+			}
+			sum.Point, sum.Policy = o.point.ID, id
+			out = append(out, sum)
+		}
+	}
+	return out, nil
+}
+
+func sumPolicy(m *ebpf.Map, state uint32) (PolicyCounters, error) {
+	var perCPU []point.BPFIfitPolicyCounters
+	if err := m.Lookup(state, &perCPU); err != nil {
+		return PolicyCounters{}, err
+	}
+	var sum PolicyCounters
+	for i := range perCPU {
+		sum.Observed += perCPU[i].Observed
+		sum.Selected += perCPU[i].Selected
+		sum.Refused += perCPU[i].Refused
+	}
+	return sum, nil
+}
+
+// ordered lists the points by ID.
+func (e *Engine) ordered() []*observation {
+	out := make([]*observation, 0, len(e.points))
+	for _, o := range e.points {
+		out = append(out, o)
+	}
+	slices.SortFunc(out, func(a, b *observation) int { return a.point.ID.Compare(b.point.ID) })
+	return out
+}

@@ -1,0 +1,148 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/bpf/point"
+)
+
+// Config says how an engine works.
+type Config struct {
+	// PinDir is a directory of this engine's own, on a BPF file system; one
+	// is mounted where none is. Nothing else may be kept there.
+	PinDir string
+	// Log is told what could not be put right by itself; nil discards that.
+	Log *slog.Logger
+	// Fault, for tests, is called before each step of a commit with the
+	// step's name; an error makes the step fail.
+	Fault func(step string) error
+}
+
+// Engine keeps the kernel equal to a plan. It works in the network namespace
+// of the calling threads, which must not change. Its methods may be called
+// from several goroutines.
+type Engine struct {
+	cfg  Config
+	pins pins
+	spec *ebpf.CollectionSpec
+
+	mu     sync.Mutex
+	points map[plan.PointID]*observation
+	// retired are tables of points that are gone, to be drained once more.
+	retired []*FlowTables
+	running plan.Plan
+	// version counts commits, so that a change made for an older state of
+	// affairs is refused.
+	version uint64
+	closed  bool
+
+	// draining is held while tables are drained, and taken before mu.
+	draining sync.Mutex
+}
+
+// ErrClosed says that the engine was closed or destroyed before.
+var ErrClosed = errors.New("engine is closed")
+
+// Open starts an engine and takes over what is pinned in its directory: those
+// points keep counting; the next commit replaces their programs.
+func Open(cfg Config) (*Engine, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PinDir == "" {
+		return nil, errors.New("open probe engine: no pin directory")
+	}
+	if err := checkSystem(); err != nil {
+		return nil, err
+	}
+	spec, err := point.LoadBPF()
+	if err != nil {
+		return nil, fmt.Errorf("read the program of Observation Points: %w", err)
+	}
+	if err := ensureBPFFS(cfg.PinDir); err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec,
+		points: make(map[plan.PointID]*observation),
+	}
+	if err := e.adopt(); err != nil {
+		e.release()
+		return nil, fmt.Errorf("take over the pins in %s: %w", cfg.PinDir, err)
+	}
+	return e, nil
+}
+
+// Close releases everything and leaves it pinned and running.
+func (e *Engine) Close() error {
+	e.draining.Lock()
+	defer e.draining.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.release()
+}
+
+// Destroy detaches every program and removes every pin; records that were not
+// drained are lost.
+func (e *Engine) Destroy() error {
+	e.draining.Lock()
+	defer e.draining.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	// A tcx link detaches with its last reference: the pin, then the descriptor.
+	return errors.Join(e.pins.removeAll(), e.release())
+}
+
+func (e *Engine) release() error {
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	var errs []error
+	for _, o := range e.points {
+		errs = append(errs, o.close())
+	}
+	for _, t := range e.retired {
+		t.lasting.close()
+	}
+	return errors.Join(errs...)
+}
+
+// RenewLease lets every point of this node mark packets for the policy during
+// d from now on. Points where the policy does not mark are not touched.
+func (e *Engine) RenewLease(policyID uint32, d time.Duration) error {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return fmt.Errorf("renew lease: read clock: %w", err)
+	}
+	until := uint64(now.Nano() + int64(d))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	found := false
+	for _, o := range e.points {
+		for slot := range o.point.Policies {
+			if o.point.Policies[slot].ID == policyID {
+				o.live.setLease(slot, until)
+				found = true
+			}
+		}
+	}
+	if !found {
+		return fmt.Errorf("renew lease: no policy of number %d at any point", policyID)
+	}
+	return nil
+}

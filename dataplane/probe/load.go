@@ -1,0 +1,149 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe/rules"
+	"github.com/openifit/openifit/gen/bpf/point"
+)
+
+// load is one program in the kernel with all that it alone reads.
+type load struct {
+	program *ebpf.Program
+	live    *live
+	// list is nil when the program was loaded by another process.
+	list *ebpf.Map
+	// states are the policies' places in what outlives the program.
+	states map[uint32]uint32
+}
+
+func (l *load) close() {
+	if l == nil {
+		return
+	}
+	l.live.close()
+	if l.program != nil {
+		l.program.Close()
+	}
+	if l.list != nil {
+		l.list.Close()
+	}
+}
+
+// newLoad makes the program of a point and fills everything that it reads.
+// shared are the maps that it must use instead of new ones.
+func newLoad(spec *ebpf.CollectionSpec, p *plan.Point, states map[uint32]uint32, shared map[string]*ebpf.Map) (_ *load, err error) {
+	spec = spec.Copy()
+	if err := spec.Variables[point.BPFVarPoint].Set(constants(p, states)); err != nil {
+		return nil, fmt.Errorf("specialise program: %w", err)
+	}
+	if err := fillRules(spec, p.Policies); err != nil {
+		return nil, err
+	}
+	// The model of the tables inside flow_tables is not itself in use.
+	delete(spec.Maps, point.BPFMapFlowTable)
+	wanted := point.BPFProgIfitIngress
+	if p.ID.Direction == flow.Egress {
+		wanted = point.BPFProgIfitEgress
+	}
+	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return name != wanted })
+
+	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
+	if err != nil {
+		return nil, fmt.Errorf("load program: %w", err)
+	}
+	defer collection.Close()
+	l := &load{states: states}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if l.live, err = mapLive(collection.Maps[point.BPFMapLive]); err != nil {
+		return nil, err
+	}
+	collection.DetachMap(point.BPFMapLive)
+	l.program = collection.DetachProgram(wanted)
+	l.list = collection.DetachMap(point.BPFMapFlowList)
+	if err := putList(l.list, listedFlows(p.Policies), func(slots uint64) [2]uint64 {
+		return [2]uint64{slots, slots}
+	}); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// fillRules gives the rule tables their contents; programs without rules
+// never look at them.
+func fillRules(spec *ebpf.CollectionSpec, policies []plan.Policy) error {
+	compiled, err := rules.Compile(policies)
+	if err != nil {
+		return fmt.Errorf("compile rules: %w", err)
+	}
+	spec.Maps[point.BPFMapRuleTables].Contents = []ebpf.MapKV{{Key: uint32(0), Value: &compiled.Tables}}
+	spec.Maps[point.BPFMapSourceRules].Contents = contents(compiled.Sources)
+	spec.Maps[point.BPFMapDestinationRules].Contents = contents(compiled.Destinations)
+	spec.Maps[point.BPFMapLabelRules].Contents = contents(compiled.Labels)
+	return nil
+}
+
+func contents[K comparable, V any](from map[K]V) []ebpf.MapKV {
+	out := make([]ebpf.MapKV, 0, len(from))
+	for k, v := range from {
+		out = append(out, ebpf.MapKV{Key: k, Value: v})
+	}
+	return out
+}
+
+// pinNext pins the program and its rates beside those of its predecessor.
+func (l *load) pinNext(dir string) error {
+	if err := l.program.Pin(filepath.Join(dir, pinProgram+nextSuffix)); err != nil {
+		return fmt.Errorf("pin program: %w", err)
+	}
+	if err := l.live.m.Pin(filepath.Join(dir, pinLive+nextSuffix)); err != nil {
+		return fmt.Errorf("pin rates: %w", err)
+	}
+	return nil
+}
+
+func unpinNext(dir string) error {
+	var errs []error
+	for _, name := range []string{pinProgram, pinLive} {
+		if err := os.Remove(filepath.Join(dir, name+nextSuffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("unpin: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// succeed gives the pins of the new program the names of its predecessor's.
+func succeed(dir string) error {
+	var errs []error
+	for _, name := range []string{pinProgram, pinLive} {
+		if err := os.Rename(filepath.Join(dir, name+nextSuffix), filepath.Join(dir, name)); err != nil {
+			errs = append(errs, fmt.Errorf("rename pin: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// nextSuffix marks pins of a program that is not behind its link yet.
+const nextSuffix = "-next"
+
+func unpinProgram(dir string) error {
+	var errs []error
+	for _, name := range []string{pinProgram, pinLive} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("unpin: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}

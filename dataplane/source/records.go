@@ -1,0 +1,162 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/probe"
+	"github.com/openifit/openifit/gen/bpf/point"
+)
+
+// batch is the number of records read by one system call. Far more than a
+// bucket of the kernel's hash table ever holds, which is the least that works.
+const batch = 4096
+
+// Records drains the flow tables of an engine.
+type Records struct {
+	engine *probe.Engine
+
+	mu     sync.Mutex
+	clock  Clock
+	cpus   int
+	keys   []point.BPFIfitFlowKey
+	values []point.BPFIfitFlow
+	record flow.Record
+	orphan uint64
+}
+
+// NewRecords returns the drain of an engine's flow tables.
+func NewRecords(engine *probe.Engine) (*Records, error) {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("count CPUs: %w", err)
+	}
+	return &Records{
+		engine: engine, cpus: cpus,
+		keys:   make([]point.BPFIfitFlowKey, batch),
+		values: make([]point.BPFIfitFlow, batch*cpus),
+	}, nil
+}
+
+// Drain takes all flow records out of the kernel and hands each to emit,
+// which must not keep it. Flows that no policy accepts are left out. It
+// allocates nothing per record.
+func (r *Records) Drain(emit func(*flow.Record)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.clock.Set(); err != nil {
+		return err
+	}
+	return r.engine.Drain(func(t *probe.FlowTables, table *ebpf.Map) error {
+		return r.drain(t, table, emit)
+	})
+}
+
+// Orphans is the number of packets whose records named a rule set or policy
+// that nobody knows; more than 0 is a defect.
+func (r *Records) Orphans() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.orphan
+}
+
+func (r *Records) drain(t *probe.FlowTables, table *ebpf.Map, emit func(*flow.Record)) error {
+	var cursor ebpf.MapBatchCursor
+	for {
+		n, err := table.BatchLookupAndDelete(&cursor, r.keys, r.values, nil)
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("read flow table: %w", err)
+		}
+		for i := range n {
+			if r.fill(t, &r.keys[i], r.values[i*r.cpus:(i+1)*r.cpus]) {
+				emit(&r.record)
+			}
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// fill makes a record of what the CPUs counted, and tells whether there is
+// anybody to take it.
+func (r *Records) fill(t *probe.FlowTables, key *point.BPFIfitFlowKey, perCPU []point.BPFIfitFlow) bool {
+	out := &r.record
+	*out = flow.Record{Ifindex: t.Point.Ifindex, Direction: t.Point.Direction}
+	var first, last, policies uint64
+	for i := range perCPU {
+		f := &perCPU[i]
+		if f.Packets == 0 {
+			continue
+		}
+		if out.Packets == 0 || f.First < first {
+			first = f.First
+		}
+		if out.Packets == 0 || f.TtlMin < out.MinTTL {
+			out.MinTTL = f.TtlMin
+		}
+		if f.Last >= last {
+			last = f.Last
+			out.IngressIfindex = f.IngressIfindex
+		}
+		out.Packets += f.Packets
+		out.Octets += f.Octets
+		out.TCPFlags |= f.TcpFlags
+		out.MaxTTL = max(out.MaxTTL, f.TtlMax)
+		addDelay(&out.Delay, f)
+		policies |= f.Policies
+	}
+	if out.Packets == 0 {
+		return false
+	}
+	if key.Policy != 0 {
+		out.Sampled = true
+		out.Policies = t.Sampled(flow.PolicyRef{ID: key.Policy, Generation: key.Generation})
+	} else if policies != 0 {
+		out.Policies = t.Policies(key.Generation, policies)
+		if out.Policies == nil {
+			r.orphan += out.Packets
+		}
+	}
+	if len(out.Policies) == 0 {
+		return false
+	}
+	out.First, out.Last = r.clock.UNIX(first), r.clock.UNIX(last)
+	out.Key = flow.Key{ID: ID(&key.Id), DSCP: key.Dscp, FlowLabel: key.FlowLabel, VLAN: key.Vlan}
+	if t.Point.Direction == flow.Egress {
+		out.EgressIfindex = t.Point.Ifindex
+	} else {
+		out.IngressIfindex = t.Point.Ifindex
+	}
+	return true
+}
+
+func addDelay(sum *flow.Delay, f *point.BPFIfitFlow) {
+	if f.DelayPackets == 0 {
+		return
+	}
+	if sum.Packets == 0 || f.DelayMin < sum.Min {
+		sum.Min = f.DelayMin
+	}
+	sum.Max = max(sum.Max, f.DelayMax)
+	sum.Sum += f.DelaySum
+	sum.Packets += f.DelayPackets
+}
+
+// ID reads a 5-tuple as the programs write it.
+func ID(id *point.BPFIfitFlowId) flow.ID {
+	out := flow.ID{SourcePort: id.Sport, DestinationPort: id.Dport, Protocol: id.Proto}
+	if id.Family == 4 {
+		out.Source = netip.AddrFrom4([4]byte(id.Saddr[:4]))
+		out.Destination = netip.AddrFrom4([4]byte(id.Daddr[:4]))
+	} else {
+		out.Source = netip.AddrFrom16(id.Saddr)
+		out.Destination = netip.AddrFrom16(id.Daddr)
+	}
+	return out
+}

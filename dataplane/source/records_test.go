@@ -1,0 +1,53 @@
+package source_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe/probetest"
+	"github.com/openifit/openifit/dataplane/source"
+)
+
+func TestDrainCountsExactly(t *testing.T) {
+	pair := probetest.NewPair(t)
+	engine := pair.Engine(t)
+	pair.Apply(t, engine, plan.Plan{MaxFlows: 64, Points: []plan.Point{
+		pair.Ingress(probetest.Metering(7, 3)),
+	}})
+	pair.SendUDP(t, 4, 1000, 10)
+	pair.SendUDP(t, 6, 2000, 20)
+
+	records, err := source.NewRecords(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[flow.ID]uint64)
+	err = pair.Do(func() error {
+		return records.Drain(func(r *flow.Record) {
+			if r.Key.Protocol != 17 {
+				return
+			}
+			got[r.Key.ID] += r.Packets
+			if len(r.Policies) != 1 || r.Policies[0] != (flow.PolicyRef{ID: 7, Generation: 3}) {
+				t.Errorf("%s belongs to %v", r.Key.ID, r.Policies)
+			}
+			if r.Last < r.First || r.MinTTL == 0 || r.Octets != r.Packets*map[bool]uint64{true: 28 + 5, false: 48 + 5}[r.Key.Source.Is4()] {
+				t.Errorf("record %+v", *r)
+			}
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[flow.ID]uint64{
+		{Source: pair.Far4, Destination: pair.Near4, SourcePort: 1000, DestinationPort: probetest.Port, Protocol: 17}: 10,
+		{Source: pair.Far6, Destination: pair.Near6, SourcePort: 2000, DestinationPort: probetest.Port, Protocol: 17}: 20,
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+}
