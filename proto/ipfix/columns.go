@@ -2,6 +2,7 @@ package ipfix
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -61,6 +62,9 @@ var exactKinds = map[reflect.Type]kind{
 func columnsOf(t reflect.Type) ([]column, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("%s is not a struct", t)
+	}
+	if t.Size() > math.MaxUint16 {
+		return nil, fmt.Errorf("%s has %d octets, more than a record", t, t.Size())
 	}
 	var out []column
 	for i := range t.NumField() {

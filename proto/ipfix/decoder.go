@@ -95,24 +95,24 @@ func (d *Decoder[T]) planFor(t *Template) *readPlan {
 // read inverts write.
 func (m *moves) read(b []byte, v unsafe.Pointer) {
 	for _, f := range m.uint64s {
-		*(*uint64)(unsafe.Add(v, f.field)) = binary.BigEndian.Uint64(b[f.wire:])
+		*(*uint64)(unsafe.Add(v, f.field())) = binary.BigEndian.Uint64(b[f.wire():])
 	}
 	for _, f := range m.uint32s {
-		*(*uint32)(unsafe.Add(v, f.field)) = binary.BigEndian.Uint32(b[f.wire:])
+		*(*uint32)(unsafe.Add(v, f.field())) = binary.BigEndian.Uint32(b[f.wire():])
 	}
 	for _, f := range m.uint16s {
-		*(*uint16)(unsafe.Add(v, f.field)) = binary.BigEndian.Uint16(b[f.wire:])
+		*(*uint16)(unsafe.Add(v, f.field())) = binary.BigEndian.Uint16(b[f.wire():])
 	}
 	for _, f := range m.uint8s {
-		*(*uint8)(unsafe.Add(v, f.field)) = b[f.wire]
+		*(*uint8)(unsafe.Add(v, f.field())) = b[f.wire()]
 	}
 	for _, f := range m.times {
-		*(*UnixNano)(unsafe.Add(v, f.field)) = FromNTP(binary.BigEndian.Uint64(b[f.wire:]))
+		*(*UnixNano)(unsafe.Add(v, f.field())) = FromNTP(binary.BigEndian.Uint64(b[f.wire():]))
 	}
 	for _, f := range m.v4s {
-		*(*netip.Addr)(unsafe.Add(v, f.field)) = netip.AddrFrom4([4]byte(b[f.wire:]))
+		*(*netip.Addr)(unsafe.Add(v, f.field())) = netip.AddrFrom4([4]byte(b[f.wire():]))
 	}
 	for _, f := range m.v6s {
-		*(*netip.Addr)(unsafe.Add(v, f.field)) = netip.AddrFrom16([16]byte(b[f.wire:]))
+		*(*netip.Addr)(unsafe.Add(v, f.field())) = netip.AddrFrom16([16]byte(b[f.wire():]))
 	}
 }

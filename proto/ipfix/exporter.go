@@ -65,9 +65,10 @@ type Exporter struct {
 	cfg   ExporterConfig
 	sink  Sink
 	slots []slot
-	// due is the number of template records that the open Message still wants.
-	due       int
-	refreshes uint64
+	// owed is the number of slots that owe a record, due of those that owe one
+	// to the open Message, carried that of template records in it.
+	owed, due, carried int
+	refreshes          uint64
 
 	buf      []byte // the open Message
 	room     int    // MaxLength
@@ -277,22 +278,26 @@ func (e *Exporter) send() {
 		Length: uint16(len(e.buf)), ExportTime: uint32(e.cfg.Now().Unix()),
 		Sequence: e.sequence, Domain: e.cfg.Domain,
 	})
-	templates := e.written()
-	if err := e.sink(Message{Octets: e.buf, Records: e.records, Templates: templates}); err != nil {
+	m := Message{Octets: e.buf, Records: e.records, Templates: e.carried}
+	err := e.sink(m)
+	if err != nil {
 		e.stats.LostMessages++
 		e.stats.LostRecords += uint64(e.records)
 		e.failed = fmt.Errorf("send message of %d records: %w", e.records, err)
-		e.oweAgain()
 	} else {
 		e.stats.Messages++
 		e.stats.Octets += uint64(len(e.buf))
 		e.stats.DataRecords += uint64(e.records)
-		e.stats.TemplateRecords += uint64(templates)
-		e.forgetWithdrawn()
+		e.stats.TemplateRecords += uint64(e.carried)
+	}
+	if e.carried > 0 {
+		e.settle(err != nil)
 	}
 	e.sequence += e.records
 	e.records = 0
-	e.serial++
 	e.buf = e.buf[:HeaderLength]
-	e.count()
+	if e.serial++; e.owed > 0 || e.carried > 0 {
+		e.carried = 0
+		e.count()
+	}
 }

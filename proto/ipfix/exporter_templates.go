@@ -134,7 +134,7 @@ func (e *Exporter) Refresh() {
 func (e *Exporter) Reset() {
 	e.stats.LostRecords += uint64(e.records)
 	e.buf = e.buf[:HeaderLength]
-	e.setStart, e.setID, e.records, e.sequence = 0, 0, 0, 0
+	e.setStart, e.setID, e.records, e.sequence, e.carried = 0, 0, 0, 0, 0
 	for i := range e.slots {
 		s := &e.slots[i]
 		if s.users == 0 {
@@ -147,43 +147,34 @@ func (e *Exporter) Reset() {
 	e.count()
 }
 
-// count finds how many template records the open Message still wants.
+// count finds out who owes template records.
 func (e *Exporter) count() {
-	e.due = 0
+	e.owed, e.due = 0, 0
 	for i := range e.slots {
-		if s := &e.slots[i]; s.owed > 0 && s.last != e.serial {
+		s := &e.slots[i]
+		if s.owed == 0 {
+			continue
+		}
+		e.owed++
+		if s.last != e.serial {
 			e.due++
 		}
 	}
 }
 
-// written is the number of template records in the open Message.
-func (e *Exporter) written() (n int) {
+// settle follows up the template records of the Message that was just sent, or
+// lost: those are owed again.
+func (e *Exporter) settle(lost bool) {
 	for i := range e.slots {
-		if e.slots[i].last == e.serial {
-			n++
-		}
-	}
-	return n
-}
-
-// oweAgain takes back the template records of a Message that was lost.
-func (e *Exporter) oweAgain() {
-	for i := range e.slots {
-		switch s := &e.slots[i]; {
+		s := &e.slots[i]
+		switch {
 		case s.last != e.serial:
-		case s.withdraw:
+		case lost && s.withdraw:
 			s.owed = 1
-		case s.users > 0:
+		case lost && s.users > 0:
 			s.owed++
-		}
-	}
-}
-
-// forgetWithdrawn frees the IDs whose withdrawal has just left.
-func (e *Exporter) forgetWithdrawn() {
-	for i := range e.slots {
-		if s := &e.slots[i]; s.withdraw && s.owed == 0 && s.last == e.serial {
+		case s.withdraw && s.owed == 0:
+			// The ID is free once its withdrawal has left.
 			*s = slot{}
 		}
 	}
@@ -225,4 +216,5 @@ func (e *Exporter) writeTemplate(id uint16, s *slot) {
 	}
 	s.owed--
 	s.last = e.serial
+	e.carried++
 }

@@ -1,6 +1,9 @@
 package ipfix
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // UnixNano is a point in time in nanoseconds since the UNIX epoch. 0 means
 // unknown, and goes over the wire as the all-zero NTP timestamp, which means
@@ -26,14 +29,24 @@ func FromTime(t time.Time) UnixNano {
 // ntpOffset is the number of seconds from the NTP epoch, 1900, to the UNIX one.
 const ntpOffset = 2208988800
 
+// ntpScale is 2^32/10^9, the NTP units in a nanosecond, in units of 2^-93 and
+// rounded up. The product with any 64-bit number then has the integer part of
+// the exact quotient, and costs less than two divisions.
+const (
+	ntpScaleHigh = 2305843009
+	ntpScaleLow  = 0x36b4a59731680a89
+)
+
 // ToNTP gives the 64-bit timestamp of dateTimeNanoseconds (RFC 7011 section
 // 6.1.10): seconds since 1900 modulo 2^32, and the fraction in units of 2^-32 s.
 func ToNTP(n UnixNano) uint64 {
 	if n == 0 {
 		return 0
 	}
-	sec := uint64(n) / 1e9
-	return (sec+ntpOffset)<<32 | (uint64(n)-sec*1e9)<<32/1e9
+	over, low := bits.Mul64(uint64(n), ntpScaleHigh)
+	carry, _ := bits.Mul64(uint64(n), ntpScaleLow)
+	low, c := bits.Add64(low, carry, 0)
+	return ((over+c)<<35 | low>>29) + ntpOffset<<32
 }
 
 // FromNTP inverts ToNTP for times from 1970 to 2106: seconds below the offset
