@@ -1,0 +1,70 @@
+package export
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/proto/ipfix/records"
+)
+
+// Config is all that the Exporting Process needs to know; it is replaced as a
+// whole.
+type Config struct {
+	NodeName          string
+	ObservationDomain uint32
+	// EnterpriseNumber of the private Information Elements; 0 leaves them out.
+	EnterpriseNumber uint32
+	Collectors       []Collector
+	Policies         []Policy
+	// Interfaces are told to collectors by options records.
+	Interfaces []Interface
+	// MaxOctets per second, over all collectors, packet headers included; 0
+	// means no ceiling.
+	MaxOctets uint64
+}
+
+// Collector is a Collecting Process.
+type Collector struct {
+	Name    string
+	Address netip.AddrPort
+	// Source is invalid where the route chooses.
+	Source          netip.Addr
+	DSCP            uint8
+	TemplateRefresh time.Duration
+	// PathMTU in octets bounds IP packets.
+	PathMTU int
+}
+
+// Interface names an ifindex.
+type Interface struct {
+	Index uint32
+	Name  string
+}
+
+// Policy says where a policy's records go and what they look like.
+type Policy struct {
+	flow.PolicyRef
+	Name, Owner string
+	Collectors  []string
+	// Failover: to the first collector that is up instead of to all.
+	Failover bool
+	// FlowKeys are the IANA names of the Flow Keys of metering policies.
+	FlowKeys []string
+	// Delay: flow records carry the node transit delay.
+	Delay        bool
+	Selection    Selection
+	BatchTimeout time.Duration
+	// MaxRecords and MaxOctets per second, copies for several collectors
+	// counted each; 0 means no ceiling.
+	MaxRecords, MaxOctets uint64
+}
+
+// Selection describes packet selection in the terms of RFC 5477.
+type Selection struct {
+	// Algorithm is 0 for policies that select every packet, else
+	// records.SystematicCount or records.UniformProbabilistic.
+	Algorithm       records.Algorithm
+	Interval, Space uint32
+	Probability     float64
+}

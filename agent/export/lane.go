@@ -1,0 +1,131 @@
+package export
+
+import (
+	"github.com/openifit/openifit/proto/ipfix"
+	"github.com/openifit/openifit/proto/ipfix/records"
+)
+
+// Records of each kind that wait for one collector.
+const (
+	queuedEvents     = 4096
+	queuedHeavyFlows = 4096
+	queuedFlows      = 16384
+	queuedPostcards  = 65536
+)
+
+// queued is a record on its way to a collector.
+type queued[T any] struct {
+	account  *account
+	template *ipfix.Template
+	value    T
+}
+
+// lane is the way of one kind of record through a session. The session's lock
+// guards the ring; the streams belong to its goroutine.
+type lane[T any] struct {
+	ring    ring[queued[T]]
+	streams map[*ipfix.Template]*ipfix.Stream[T]
+}
+
+func newLane[T any](limit int) lane[T] {
+	return lane[T]{ring: ring[queued[T]]{limit: limit}, streams: make(map[*ipfix.Template]*ipfix.Stream[T])}
+}
+
+// offer queues a record and wakes the session.
+func offer[T any](s *session, l *lane[T], q queued[T]) {
+	s.mu.Lock()
+	lost, dropped := q, s.closed
+	if !dropped {
+		lost, dropped = l.ring.push(q)
+	}
+	s.mu.Unlock()
+	if dropped {
+		lose(s, lost)
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lose counts a record that was queued and will not be sent.
+func lose[T any](s *session, q queued[T]) {
+	s.drop(q.account, 1)
+	if f, ok := any(&q.value).(*records.Flow); ok {
+		s.counters.notSent(f)
+	}
+}
+
+// send writes up to limit queued records into Messages and returns how many it
+// took. It stops early when the collector cannot be reached.
+func send[T any](s *session, l *lane[T], limit int) (n int) {
+	for ; n < limit && s.failure == nil; n++ {
+		s.mu.Lock()
+		q, ok := l.ring.pop()
+		s.mu.Unlock()
+		if !ok {
+			break
+		}
+		l.write(s, &q)
+	}
+	return n
+}
+
+// write puts one record into the open Message. An error that does not concern
+// this record concerns the Message before, which the sink has dealt with.
+func (l *lane[T]) write(s *session, q *queued[T]) {
+	stream, err := l.stream(s, q.template)
+	if err != nil {
+		s.note(err)
+		lose(s, *q)
+		return
+	}
+	refused := s.exporter.Stats().RefusedRecords
+	err = stream.Write(&q.value)
+	if s.exporter.Stats().RefusedRecords != refused {
+		s.note(err)
+		lose(s, *q)
+		return
+	}
+	s.pend(q.account)
+}
+
+// stream finds or makes the stream of a template.
+func (l *lane[T]) stream(s *session, t *ipfix.Template) (*ipfix.Stream[T], error) {
+	if stream := l.streams[t]; stream != nil {
+		return stream, nil
+	}
+	stream, err := ipfix.NewStream[T](s.exporter, t)
+	if err == nil {
+		l.streams[t] = stream
+	}
+	return stream, err
+}
+
+// keep gives up the templates that nothing needs any more.
+func (l *lane[T]) keep(needed map[*ipfix.Template]bool) error {
+	for t, stream := range l.streams {
+		if needed[t] {
+			continue
+		}
+		delete(l.streams, t)
+		if err := stream.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon counts what is still queued when the session ends.
+func abandon[T any](s *session, l *lane[T]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for {
+		q, ok := l.ring.pop()
+		if !ok {
+			return
+		}
+		lose(s, q)
+	}
+}

@@ -1,0 +1,78 @@
+package export
+
+import (
+	"fmt"
+
+	"github.com/openifit/openifit/proto/ipfix"
+	"github.com/openifit/openifit/proto/ipfix/ie"
+	"github.com/openifit/openifit/proto/ipfix/records"
+)
+
+// byFamily holds one template for each address family.
+type byFamily [3]*ipfix.Template
+
+// templates are those that do not depend on a policy. What consists of
+// private elements is nil without an enterprise number.
+type templates struct {
+	model                                 *ie.Model
+	postcard, event, heavy                byFamily
+	policyName, interfaceName, typeInfo   *ipfix.Template
+	selector                              map[records.Algorithm]*ipfix.Template
+	selectionSequence, sequenceStats      *ipfix.Template
+	exporterReliability, meterReliability *ipfix.Template
+	meterStatistics                       *ipfix.Template
+}
+
+// newTemplates makes them for an enterprise number, 0 for none.
+func newTemplates(enterprise uint32) (*templates, error) {
+	m := ie.NewModel(enterprise)
+	t := &templates{model: m, selector: make(map[records.Algorithm]*ipfix.Template)}
+	var failed error
+	keep := func(made *ipfix.Template, err error) *ipfix.Template {
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return made
+	}
+	t.interfaceName = keep(records.InterfaceNameTemplate(m))
+	t.selectionSequence = keep(records.SelectionSequenceTemplate(m))
+	t.sequenceStats = keep(records.SequenceStatisticsTemplate(m))
+	t.exporterReliability = keep(records.ExporterReliabilityTemplate(m))
+	t.meterReliability = keep(records.MeterReliabilityTemplate(m))
+	t.meterStatistics = keep(records.MeterStatisticsTemplate(m))
+	for _, a := range []records.Algorithm{records.SystematicCount, records.UniformProbabilistic} {
+		t.selector[a] = keep(records.SelectorTemplate(m, a))
+	}
+	if enterprise != 0 {
+		t.policyName = keep(records.PolicyNameTemplate(m))
+		t.typeInfo = keep(records.TypeInformationTemplate(m))
+		for _, f := range []records.Family{records.IPv4, records.IPv6} {
+			t.postcard[f] = keep(records.PostcardTemplate(m, f))
+			t.heavy[f] = keep(records.HeavyFlowTemplate(m, f))
+		}
+		for _, f := range []records.Family{records.NoFlow, records.IPv4, records.IPv6} {
+			t.event[f] = keep(records.EventTemplate(m, f))
+		}
+	}
+	if failed != nil {
+		return nil, fmt.Errorf("make templates: %w", failed)
+	}
+	return t, nil
+}
+
+// flows makes the templates of a policy's Flow Records.
+func (t *templates) flows(p *Policy) (out byFamily, err error) {
+	if len(p.FlowKeys) == 0 {
+		return out, nil
+	}
+	o := records.FlowOptions{
+		TransitDelay: p.Delay && t.model.PEN() != 0,
+		Sampled:      p.Selection.Algorithm != 0,
+	}
+	for _, f := range []records.Family{records.IPv4, records.IPv6} {
+		if out[f], err = records.FlowTemplate(t.model, f, p.FlowKeys, o); err != nil {
+			return out, fmt.Errorf("policy %s: %w", p.Name, err)
+		}
+	}
+	return out, nil
+}
