@@ -63,23 +63,18 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	p.directions(d)
 	switch d.Technique {
 	case yang.TECHNIQUE_FLOW_METERING:
-		var fields plan.KeyField
-		d.FlowKeys, fields = p.keys(path+"/flow-selection", in.GetFlowSelection().GetConfig())
-		d.fields |= fields
+		d.FlowKeys, d.fields = p.keys(path+"/flow-selection", in.GetFlowSelection().GetConfig())
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
 	case yang.TECHNIQUE_PBT_M:
-		d.fields |= plan.Key5Tuple
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
 		if d.mark = in.GetEncapsulation().GetConfig().GetMark(); d.mark == "" {
 			p.add(Invalid, path+"/encapsulation/config/mark", "PBT_M needs a mark")
 		}
 	case yang.TECHNIQUE_FLOW_SKETCH:
-		d.fields |= plan.Key5Tuple
 		s := in.GetSketch().GetConfig()
 		d.Sketch = plan.Sketch{TopK: s.GetTopK(), Epoch: milliseconds(s.GetEpoch())}
 		d.SketchFloor = s.GetThresholdOctetsPerSecond()
 	case yang.TECHNIQUE_EVENT_MONITOR:
-		d.fields |= plan.Key5Tuple
 		d.Triggers = p.triggers(path, in.GetTriggers())
 	}
 	return d
@@ -96,14 +91,12 @@ func (d *definition) flowSelection(path string, in *yang.Policy_FlowSelection) {
 		}
 	case yang.FlowSource_FLOW_LIST:
 		d.flowList = true
-		d.fields |= plan.Key5Tuple
 		if len(d.Rules) > 0 {
 			p.add(Invalid, path+"/rules", "rules are read with source RULES only")
 		}
 	default:
 		p.notBuilt(path+"/config/source", source)
 	}
-	d.fields |= ruleFields(d.Rules)
 }
 
 // elements checks data elements against those that the records hold.

@@ -8,19 +8,13 @@ import (
 	"strings"
 
 	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/yang"
 )
-
-// maxFlows bounds the flow list of a policy.
-const maxFlows = 4096
 
 // flows converts a flow list, in a stable order.
 func (p *problems) flows(path string, in *yang.Policy_FlowSelection_Flows) []flow.ID {
 	if in == nil {
-		return nil
-	}
-	if len(in.Flow) > maxFlows {
-		p.add(TooMuch, path+"/flows", "%d flows, at most %d are possible", len(in.Flow), maxFlows)
 		return nil
 	}
 	names := make([]string, 0, len(in.Flow))
@@ -73,7 +67,7 @@ func (p *problems) flow(at string, c *yang.Policy_FlowSelection_Flow_Config) (fl
 			p.add(Invalid, at+"/address-family", "is not that of the addresses")
 		}
 	}
-	if hasPorts(int16(id.Protocol)) {
+	if plan.HasPorts(id.Protocol) {
 		if c.SourcePort == nil || c.DestinationPort == nil {
 			p.add(Invalid, at, "a flow of protocol %d needs source-port and destination-port", id.Protocol)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/openifit/openifit/gen/yang"
 )
 
-// keyFields names the header fields behind each Information Element that can
+// keyField names the header fields behind each Information Element that can
 // be a Flow Key; interfaces are no header fields.
 func keyField(element string) (plan.KeyField, bool) {
 	switch element {
@@ -27,7 +27,7 @@ func keyField(element string) (plan.KeyField, bool) {
 		return plan.KeyFlowLabel, true
 	case "vlanId":
 		return plan.KeyVLAN, true
-	case "ingressInterface", "egressInterface":
+	case "ingressInterface", "egressInterface", "ipVersion", "flowDirection":
 		return 0, true
 	}
 	return 0, false
@@ -59,34 +59,4 @@ func (p *problems) keys(path string, c *yang.Policy_FlowSelection_Config) (names
 	}
 	slices.Sort(names)
 	return names, fields
-}
-
-// ruleFields are the header fields that rules read.
-func ruleFields(rules []plan.Rule) (fields plan.KeyField) {
-	for i := range rules {
-		r := &rules[i]
-		if r.Source.IsValid() {
-			fields |= plan.KeySourceAddress
-		}
-		if r.Destination.IsValid() {
-			fields |= plan.KeyDestinationAddress
-		}
-		if r.Protocol >= 0 {
-			fields |= plan.KeyProtocol
-		}
-		// Only some protocols have ports.
-		if r.SourcePort != plan.AnyPort {
-			fields |= plan.KeySourcePort | plan.KeyProtocol
-		}
-		if r.DestinationPort != plan.AnyPort {
-			fields |= plan.KeyDestinationPort | plan.KeyProtocol
-		}
-		if r.DSCP >= 0 {
-			fields |= plan.KeyDSCP
-		}
-		if r.FlowLabel >= 0 {
-			fields |= plan.KeyFlowLabel
-		}
-	}
-	return fields
 }

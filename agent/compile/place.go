@@ -272,7 +272,7 @@ func (b *builder) domainDuties() {
 // too late.
 func (b *builder) limits(at *plan.Point) {
 	where := strings.ToLower(at.ID.Direction.String()) + " of " + at.Interface
-	rules, sketches := 0, 0
+	rules, flows, sketches := 0, 0, 0
 	for i := range at.Policies {
 		p := &at.Policies[i]
 		path := policyPath(p.Name)
@@ -282,6 +282,10 @@ func (b *builder) limits(at *plan.Point) {
 		before := rules
 		if rules += len(p.Rules); before <= plan.MaxRules && rules > plan.MaxRules {
 			b.add(TooMuch, path+"/flow-selection/rules", "with it, %d rules would apply at %s, at most %d are possible", rules, where, plan.MaxRules)
+		}
+		before = flows
+		if flows += len(p.Flows); before <= plan.MaxListedFlows && flows > plan.MaxListedFlows {
+			b.add(TooMuch, path+"/flow-selection/flows", "with it, %d flows would be listed at %s, at most %d are possible", flows, where, plan.MaxListedFlows)
 		}
 		if p.Actions&plan.ActSketch == 0 {
 			continue

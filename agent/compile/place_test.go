@@ -142,9 +142,8 @@ func TestWhatAPolicySays(t *testing.T) {
 	if want := (plan.Selection{Algorithm: plan.SelectUniform, Threshold: 1 << 30}); got.Select != want {
 		t.Errorf("selection %+v, want %+v", got.Select, want)
 	}
-	wantKeys := plan.KeySourceAddress | plan.KeyDestinationAddress | plan.KeyProtocol | plan.KeyDestinationPort | plan.KeyDSCP
-	if got.Keys != wantKeys {
-		t.Errorf("keys %b, want %b", got.Keys, wantKeys)
+	if got.Keys != plan.KeySourceAddress {
+		t.Errorf("keys %b, want %b", got.Keys, plan.KeySourceAddress)
 	}
 	wantExport := compile.Export{
 		Collectors: []string{"c"}, ActiveTimeout: 2 * time.Second, IdleTimeout: time.Second / 2,

@@ -12,15 +12,6 @@ import (
 	"github.com/openifit/openifit/gen/yang"
 )
 
-// IP protocols with ports.
-func hasPorts(protocol int16) bool {
-	switch protocol {
-	case 6, 17, 33, 132, 136: // TCP, UDP, DCCP, SCTP, UDP-Lite
-		return true
-	}
-	return false
-}
-
 // rules converts the rules of a policy, sorted by sequence.
 func (p *problems) rules(path string, in *yang.Policy_FlowSelection_Rules) []plan.Rule {
 	if in == nil {
@@ -66,7 +57,7 @@ func (p *problems) rule(at string, seq uint32, c *yang.Policy_FlowSelection_Rule
 	}
 	r.SourcePort = p.ports(at+"/source-port", c.SourcePort)
 	r.DestinationPort = p.ports(at+"/destination-port", c.DestinationPort)
-	if r.Protocol >= 0 && !hasPorts(r.Protocol) {
+	if r.Protocol >= 0 && !plan.HasPorts(uint8(r.Protocol)) {
 		if c.SourcePort != nil {
 			p.add(Invalid, at+"/source-port", "protocol %d has no ports", r.Protocol)
 		}

@@ -90,3 +90,41 @@ func (k Keys) project(r *flow.Record, generation uint32) (out key) {
 	}
 	return out
 }
+
+// ParseKeys makes a set of Flow Keys from the names of their Information
+// Elements. It reports the first name that is none.
+func ParseKeys(names []string) (keys Keys, unknown string) {
+	for _, name := range names {
+		switch name {
+		case "sourceIPv4Address":
+			keys |= SourceIPv4Address
+		case "destinationIPv4Address":
+			keys |= DestinationIPv4Address
+		case "sourceIPv6Address":
+			keys |= SourceIPv6Address
+		case "destinationIPv6Address":
+			keys |= DestinationIPv6Address
+		case "sourceTransportPort":
+			keys |= SourceTransportPort
+		case "destinationTransportPort":
+			keys |= DestinationTransportPort
+		case "protocolIdentifier":
+			keys |= ProtocolIdentifier
+		case "ipDiffServCodePoint":
+			keys |= IPDiffServCodePoint
+		case "flowLabelIPv6":
+			keys |= FlowLabelIPv6
+		case "vlanId":
+			keys |= VLANID
+		case "ingressInterface":
+			keys |= IngressInterface
+		case "egressInterface":
+			keys |= EgressInterface
+		case "ipVersion", "flowDirection":
+			// These are always keys.
+		default:
+			return keys, name
+		}
+	}
+	return keys, ""
+}

@@ -9,9 +9,10 @@ import (
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
-// drainsToRetire is how many drains a removed policy outlives: records of the
-// drain that was under way, and of the one that empties its tables.
-const drainsToRetire = 2
+// drainsToRetire is how many drains a removed policy outlives: one that was
+// under way, one before the kernel lets go of it, and the one that empties its
+// tables.
+const drainsToRetire = 3
 
 // Meter is the Metering Process of a node. Its methods may be called from
 // several goroutines.
@@ -76,7 +77,7 @@ func (m *Meter) Observe(r *flow.Record, now time.Duration) {
 	defer m.mu.Unlock()
 	if !r.Sampled {
 		for _, p := range m.atPoint[plan.PointID{Ifindex: r.Ifindex, Direction: r.Direction}] {
-			if rule := hit(p.Rules, &r.Key); rule != nil {
+			if rule := decider(p.Rules, &r.Key); rule != nil {
 				*p.hits[rule.Sequence] += r.Packets
 			}
 		}
@@ -91,8 +92,20 @@ func (m *Meter) Observe(r *flow.Record, now time.Duration) {
 	}
 }
 
+// decider returns the first rule, by sequence, that a flow matches, nil when
+// none does. It repeats for counting what the kernel decided once per flow.
+func decider(rules []plan.Rule, k *flow.Key) *plan.Rule {
+	for i := range rules {
+		if rules[i].Matches(k) {
+			return &rules[i]
+		}
+	}
+	return nil
+}
+
 func (p *metered) observe(m *Meter, r *flow.Record, ref flow.PolicyRef, now time.Duration) {
-	if p.silent[plan.PointID{Ifindex: r.Ifindex, Direction: r.Direction}] {
+	own := r.Direction == flow.Egress && r.IngressIfindex == 0
+	if own && !p.LocalOriginated || p.silent[plan.PointID{Ifindex: r.Ifindex, Direction: r.Direction}] {
 		return
 	}
 	sampled := p.sampled(ref.Generation)

@@ -43,7 +43,7 @@ func record(source string, port uint16, packets uint64, policies ...flow.PolicyR
 	return flow.Record{
 		Key: flow.Key{ID: flow.ID{
 			Source: netip.MustParseAddr(source), Destination: netip.MustParseAddr(source).Next(),
-			SourcePort: port, DestinationPort: 53, Protocol: protocolUDP,
+			SourcePort: port, DestinationPort: 53, Protocol: 17,
 		}, DSCP: 10},
 		Ifindex: 3, IngressIfindex: 3, Policies: policies,
 		Packets: packets, Octets: 100 * packets, First: 1000, Last: 2000,
@@ -220,6 +220,7 @@ func TestRemovedPolicyKeepsItsLastRecords(t *testing.T) {
 	m.Observe(&r, 0)
 	m.Configure(nil)
 	m.Drained(0)
+	m.Drained(0)
 	m.Observe(&r, 0)
 	m.Drained(0)
 	if c.packets() != 10 || m.Unknown() != 0 {
@@ -243,6 +244,23 @@ func TestSilentPointsDoNotCountTwice(t *testing.T) {
 	m.Observe(&out, 0)
 	if got, _ := m.Totals(1); got.PacketsObserved != 5 {
 		t.Errorf("observed %d packets, want 5", got.PacketsObserved)
+	}
+}
+
+func TestOwnPacketsCountWhenAsked(t *testing.T) {
+	m := New(func(*Record) {})
+	p, own := metering(1), metering(2)
+	own.LocalOriginated = true
+	m.Configure([]Policy{p, own})
+	r := record("10.0.0.1", 1, 5, ref(1, 1), ref(2, 1))
+	r.Direction, r.IngressIfindex, r.EgressIfindex = flow.Egress, 0, 3
+	m.Observe(&r, 0)
+	r.IngressIfindex = 4
+	m.Observe(&r, 0)
+	for id, want := range map[uint32]uint64{1: 5, 2: 10} {
+		if got, _ := m.Totals(id); got.PacketsObserved != want {
+			t.Errorf("policy %d observed %d packets, want %d", id, got.PacketsObserved, want)
+		}
 	}
 }
 

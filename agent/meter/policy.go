@@ -17,6 +17,8 @@ type Policy struct {
 	// hold them, and the canonical records only say how many were observed.
 	Sampled bool
 	Keys    Keys
+	// LocalOriginated: packets that the node itself sends are covered too.
+	LocalOriginated bool
 	// ActiveTimeout bounds the age of a Flow Record, IdleTimeout the time
 	// without packets. Both are positive where Records is true.
 	ActiveTimeout, IdleTimeout time.Duration

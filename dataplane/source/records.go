@@ -44,8 +44,8 @@ func NewRecords(engine *probe.Engine) (*Records, error) {
 }
 
 // Drain takes all flow records out of the kernel and hands each to emit,
-// which must not keep it. Flows that no policy accepts are left out. It
-// allocates nothing per record.
+// which must not keep it. Flows that no policy accepts come too, because rules
+// that deny count what they denied. It allocates nothing per record.
 func (r *Records) Drain(emit func(*flow.Record)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +84,7 @@ func (r *Records) drain(t *probe.FlowTables, table *ebpf.Map, emit func(*flow.Re
 }
 
 // fill makes a record of what the CPUs counted, and tells whether there is
-// anybody to take it.
+// anything in it.
 func (r *Records) fill(t *probe.FlowTables, key *point.BPFIfitFlowKey, perCPU []point.BPFIfitFlow) bool {
 	out := &r.record
 	*out = flow.Record{Ifindex: t.Point.Ifindex, Direction: t.Point.Direction}
@@ -121,10 +121,8 @@ func (r *Records) fill(t *probe.FlowTables, key *point.BPFIfitFlowKey, perCPU []
 		out.Policies = t.Policies(key.Generation, policies)
 		if out.Policies == nil {
 			r.orphan += out.Packets
+			return false
 		}
-	}
-	if len(out.Policies) == 0 {
-		return false
 	}
 	out.First, out.Last = r.clock.UNIX(first), r.clock.UNIX(last)
 	out.Key = flow.Key{ID: ID(&key.Id), DSCP: key.Dscp, FlowLabel: key.FlowLabel, VLAN: key.Vlan}
