@@ -3,8 +3,11 @@
 package intent
 
 import (
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/openifit/openifit/agent/intent/schema"
 	"github.com/openifit/openifit/gen/yang"
 )
 
@@ -61,4 +64,40 @@ type Changes struct {
 func (c Changes) Empty() bool {
 	return len(c.Policies)+len(c.Interfaces)+len(c.Collectors)+len(c.Probes) == 0 &&
 		!c.Domain && !c.Admission && !c.Limits
+}
+
+// Everything returns the changes that make a snapshot from nothing.
+func Everything(s *Snapshot) Changes {
+	c := Changes{Domain: true, Admission: true, Limits: true}
+	c.Policies = slices.Sorted(maps.Keys(s.Policies))
+	if x := s.Root.GetInterfaces(); x != nil {
+		c.Interfaces = slices.Sorted(maps.Keys(x.Interface))
+	}
+	if x := s.Root.GetCollectors(); x != nil {
+		c.Collectors = slices.Sorted(maps.Keys(x.Collector))
+	}
+	if x := s.Root.GetProbes(); x != nil {
+		c.Probes = slices.Sorted(maps.Keys(x.Probe))
+	}
+	return c
+}
+
+// add names a unit that changed. Units come in ascending order.
+func (c *Changes) add(unit schema.Path) {
+	switch unit.Node.Name {
+	case "policy":
+		c.Policies = append(c.Policies, unit.Keys[0])
+	case "interface":
+		c.Interfaces = append(c.Interfaces, unit.Keys[0])
+	case "collector":
+		c.Collectors = append(c.Collectors, unit.Keys[0])
+	case "probe":
+		c.Probes = append(c.Probes, unit.Keys[0])
+	case "domain":
+		c.Domain = true
+	case "admission":
+		c.Admission = true
+	case "limits":
+		c.Limits = true
+	}
 }

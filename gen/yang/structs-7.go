@@ -183,6 +183,7 @@ type OpenifitAgent_Ifit_State struct {
 	AgentVersion      *string                                     `path:"agent-version" module:"openifit-agent"`
 	Capabilities      *OpenifitAgent_Ifit_State_Capabilities      `path:"capabilities" module:"openifit-agent"`
 	KernelRelease     *string                                     `path:"kernel-release" module:"openifit-agent"`
+	LoadError         []string                                    `path:"load-error" module:"openifit-agent"`
 	StartedAt         *uint64                                     `path:"started-at" module:"openifit-agent"`
 	TelemetryOverhead *OpenifitAgent_Ifit_State_TelemetryOverhead `path:"telemetry-overhead" module:"openifit-agent"`
 }
@@ -262,6 +263,22 @@ func (t *OpenifitAgent_Ifit_State) GetKernelRelease() string {
 		return ""
 	}
 	return *t.KernelRelease
+}
+
+// GetLoadError retrieves the value of the leaf LoadError from the OpenifitAgent_Ifit_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if LoadError is set, it can
+// safely use t.GetLoadError() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.LoadError == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_State) GetLoadError() []string {
+	if t == nil || t.LoadError == nil {
+		return nil
+	}
+	return t.LoadError
 }
 
 // GetStartedAt retrieves the value of the leaf StartedAt from the OpenifitAgent_Ifit_State
