@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -91,7 +90,7 @@ func linkAddress(w way, v4 bool) *unix.SockaddrLinklayer {
 		protocol = etherTypeIPv4
 	}
 	a := &unix.SockaddrLinklayer{Ifindex: w.index, Protocol: protocol<<8 | protocol>>8, Halen: 6}
-	copy(a.Addr[:], net.HardwareAddr(w.dst))
+	copy(a.Addr[:], w.dst)
 	return a
 }
 

@@ -27,7 +27,7 @@ func New() *cobra.Command {
 	p.StringVar(&f.management, "management", lab.DefaultManagement, "management network, an IPv4 /24")
 	p.StringVar(&f.runDir, "run-dir", lab.DefaultRunDir, "directory of the lab's files")
 	p.StringVar(&f.pinRoot, "pin-root", lab.DefaultPinRoot, "directory of the nodes' pins in bpffs")
-	cmd.AddCommand(f.up(), f.down(), f.status(), f.exec(), f.route(), f.link())
+	cmd.AddCommand(f.up(), f.down(), f.status(), f.exec(), f.route(), f.link(), f.traffic(), f.impair())
 	return cmd
 }
 
