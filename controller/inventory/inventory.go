@@ -95,12 +95,16 @@ func (inv *Inventory) SetSession(name string, s Session, cause error, now time.T
 const maxLearned = 4096
 
 // LearnPolicy takes the name of a policy's number from an IPFIX options record.
-// What the node itself tells over gNMI goes before it.
+// The first name stays, so that a sender cannot make the inventory work; what
+// the node itself tells over gNMI goes before it.
 func (inv *Inventory) LearnPolicy(node string, id uint32, name string) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	n := inv.nodes[node]
-	if n == nil || n.learnedNames[id] == name || len(n.learnedNames) >= maxLearned {
+	if n == nil || len(n.learnedNames) >= maxLearned {
+		return
+	}
+	if _, ok := n.learnedNames[id]; ok {
 		return
 	}
 	n.learnedNames[id] = name
