@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/controller/measure"
 	"github.com/openifit/openifit/controller/policy"
+	"github.com/openifit/openifit/gen/yang"
 )
 
 func TestDiff(t *testing.T) {
@@ -71,5 +74,39 @@ func TestDiff(t *testing.T) {
 	}
 	if err := json.Unmarshal(text, &again); err != nil || policy.Diff(raise, &again) != nil {
 		t.Errorf("the policy does not survive JSON: %v", err)
+	}
+}
+
+func TestEquivalent(t *testing.T) {
+	base := parse(t, paths)
+	effective := parse(t, strings.NewReplacer(
+		`"owner": "elephants"`, `"owner": "elephants", "enabled": true, "lifetime": 0, "priority": 100`,
+		`"collector": ["controller"]`, `"collector": ["controller"], "active-timeout": 60000, "encoding": "IPFIX"`,
+		`"mark": "lab"`, `"mark": "lab", "mode": "OUTER"`).Replace(paths))
+	other := parse(t, strings.Replace(paths, `"owner": "elephants"`, `"owner": "elephants", "priority": 7`, 1))
+	if !base.Equivalent(effective) || !effective.Equivalent(base) {
+		t.Error("defaults that are written out make a difference")
+	}
+	if base.Equivalent(other) || other.Equivalent(effective) || base.Equivalent(nil) {
+		t.Error("a different policy counts as the same")
+	}
+}
+
+func TestFromTree(t *testing.T) {
+	tree := &yang.Policy{}
+	if err := yang.Unmarshal([]byte(paths), tree); err != nil {
+		t.Fatal(err)
+	}
+	tree.GetOrCreateState().Id = ygot.Uint32(4)
+	tree.FlowSelection.Flows.Flow["a"].State = &yang.Policy_FlowSelection_Flow_State{Packets: ygot.Uint64(9)}
+	p, err := policy.FromTree(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Equivalent(parse(t, paths)) || strings.Contains(string(p.JSON()), "state") {
+		t.Errorf("policy %s", p.JSON())
+	}
+	if tree.State == nil || tree.FlowSelection.Flows.Flow["a"].State == nil {
+		t.Error("the node's tree was changed")
 	}
 }

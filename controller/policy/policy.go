@@ -42,6 +42,9 @@ func Parse(text []byte) (*Policy, error) {
 	if tree.State != nil {
 		return nil, errors.New("policy: state is not configuration")
 	}
+	if err := ygot.PruneConfigFalse(yang.SchemaTree[schemaName], tree); err != nil {
+		return nil, fmt.Errorf("policy: leave state out: %w", err)
+	}
 	if err := name(tree); err != nil {
 		return nil, err
 	}
@@ -122,7 +125,7 @@ func build(tree *yang.Policy) (*Policy, error) {
 // validate checks types, ranges and patterns. References to interfaces,
 // collectors and marks are each node's to check: they are configured there.
 func validate(tree *yang.Policy) error {
-	schema, ok := yang.SchemaTree["OpenifitAgent_Ifit_Policies_Policy"]
+	schema, ok := yang.SchemaTree[schemaName]
 	if !ok {
 		return errors.New("the model has no policies")
 	}
@@ -190,4 +193,21 @@ func (p *Policy) clone() (*yang.Policy, error) {
 		return nil, fmt.Errorf("policy %s: copy: %w", p.Name(), err)
 	}
 	return c.(*yang.Policy), nil
+}
+
+// FromTree takes a policy out of a node's tree; its state is left out.
+func FromTree(tree *yang.Policy) (*Policy, error) {
+	c, err := ygot.DeepCopy(tree)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: copy: %w", tree.GetName(), err)
+	}
+	own := c.(*yang.Policy)
+	if err := ygot.PruneConfigFalse(yang.SchemaTree[schemaName], own); err != nil {
+		return nil, fmt.Errorf("policy %s: leave state out: %w", tree.GetName(), err)
+	}
+	own.State = nil
+	if err := name(own); err != nil {
+		return nil, err
+	}
+	return build(own)
 }
