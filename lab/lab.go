@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/openifit/openifit/lab/fabric"
 	"github.com/openifit/openifit/lab/topology"
@@ -101,6 +101,10 @@ func up(ctx context.Context, o Options, s state) (*Lab, error) {
 		return nil, err
 	}
 	o.Progress(fmt.Sprintf("topology %s: %d nodes, %d links", o.Topology.Name, len(o.Topology.Nodes), len(o.Topology.Links)))
+	if bridgesFilter() {
+		o.Progress("note: this machine's packet filter applies to bridges (bridge-nf-call-iptables): it must accept " +
+			o.Names.Management.String() + " in its FORWARD chain")
+	}
 	f, err := fabric.Build(o.Topology, o.Names, s.Avoid...)
 	if err != nil {
 		return nil, fmt.Errorf("build topology %s: %w", o.Topology.Name, err)
@@ -116,6 +120,13 @@ func up(ctx context.Context, o Options, s state) (*Lab, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// bridgesFilter tells whether the machine filters what crosses a bridge, as
+// container engines set it: controller and agents may not reach each other.
+func bridgesFilter() bool {
+	b, err := os.ReadFile("/proc/sys/net/bridge/bridge-nf-call-iptables")
+	return err == nil && strings.TrimSpace(string(b)) == "1"
 }
 
 // Open finds a lab that is up; the error matches ErrDown when none is.
@@ -188,63 +199,4 @@ func (l *Lab) change(ctx context.Context, fn func() error) error {
 	}
 	l.state = s
 	return fn()
-}
-
-// Down takes a lab down, whatever state it is in, and removes everything of
-// it: processes, namespaces, links, pins and files. It is no error when
-// there is none.
-func Down(ctx context.Context, opts Options) error {
-	o, err := opts.complete()
-	if err != nil {
-		return err
-	}
-	held, err := acquire(ctx, o.lockPath())
-	if err != nil {
-		return err
-	}
-	defer held.release()
-	return down(ctx, o, held)
-}
-
-func down(ctx context.Context, o Options, held *lock) error {
-	nodes := o.remains()
-	if err := o.endAll(ctx, nodes); err != nil {
-		// With a process that does not end, the rest would come back.
-		return err
-	}
-	errs := []error{
-		fabric.Remove(o.Names),
-		unpin(o.PinRoot, nodes),
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(o.RunDir); err != nil {
-		return fmt.Errorf("remove run directory: %w", err)
-	}
-	if err := held.remove(); err != nil {
-		return err
-	}
-	if o.RunDir == DefaultRunDir {
-		// Fails when something else of the project uses the directory.
-		os.Remove(filepath.Dir(o.RunDir))
-	}
-	return nil
-}
-
-// remains lists the nodes that files or namespaces tell of, also when the
-// state file is lost.
-func (o Options) remains() []string {
-	var nodes []string
-	entries, _ := os.ReadDir(o.RunDir)
-	for _, e := range entries {
-		if e.IsDir() && o.nodeDir(e.Name()) != o.certDir() {
-			nodes = append(nodes, e.Name())
-		}
-	}
-	for _, ns := range fabric.Namespaces(o.Names) {
-		nodes = append(nodes, ns[len(o.Names.Prefix):])
-	}
-	slices.Sort(nodes)
-	return slices.Compact(nodes)
 }

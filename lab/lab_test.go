@@ -20,6 +20,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/openifit/openifit/gen/yang"
 	"github.com/openifit/openifit/lab/certs"
 	"github.com/openifit/openifit/lab/fabric"
 	"github.com/openifit/openifit/lab/namespace"
@@ -283,6 +284,10 @@ func TestInitialConfiguration(t *testing.T) {
 		`"openifit-agent:interfaces":{"interface":[{"config":{"name":"to-r4","role":"CORE"},"name":"to-r4"},{"config":{"name":"to-h2","role":"EDGE"},"name":"to-h2"}]}}`
 	if string(data) != want {
 		t.Errorf("%s\nwant\n%s", data, want)
+	}
+	var device yang.Device
+	if err := yang.Unmarshal([]byte(`{"openifit-agent:ifit":`+string(data)+`}`), &device); err != nil {
+		t.Errorf("the model does not take it: %v", err)
 	}
 }
 
