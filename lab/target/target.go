@@ -1,0 +1,129 @@
+// Package target reads and writes an agent's tree over gNMI, as an operator
+// without any client of ours would.
+package target
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/openconfig/ygot/ygot"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+)
+
+// Files names a client certificate, its key and the authority, all PEM.
+type Files struct{ Cert, Key, CA string }
+
+// Target is an agent's gNMI port.
+type Target struct {
+	conn   *grpc.ClientConn
+	client gnmi.GNMIClient
+}
+
+// ErrAbsent says that the path is valid and has no value.
+var ErrAbsent = errors.New("no value")
+
+// Dial prepares a connection with TLS 1.3 and a client certificate; the first
+// call connects.
+func Dial(address string, files Files) (*Target, error) {
+	cert, err := tls.LoadX509KeyPair(files.Cert, files.Key)
+	if err != nil {
+		return nil, fmt.Errorf("load client certificate: %w", err)
+	}
+	ca, err := os.ReadFile(files.CA)
+	if err != nil {
+		return nil, fmt.Errorf("load certificate authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("load certificate authority: no certificate in %s", files.CA)
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, RootCAs: pool,
+	})))
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", address, err)
+	}
+	return &Target{conn: conn, client: gnmi.NewGNMIClient(conn)}, nil
+}
+
+// Close ends the connection.
+func (t *Target) Close() error { return t.conn.Close() }
+
+// Get decodes the JSON_IETF value of one path into v. The error matches
+// ErrAbsent when the path has no value.
+func (t *Target) Get(ctx context.Context, path string, v any) error {
+	p, err := ygot.StringToStructuredPath(path)
+	if err != nil {
+		return fmt.Errorf("parse path %s: %w", path, err)
+	}
+	r, err := t.client.Get(ctx, &gnmi.GetRequest{Path: []*gnmi.Path{p}, Encoding: gnmi.Encoding_JSON_IETF})
+	if status.Code(err) == codes.NotFound {
+		return fmt.Errorf("get %s: %w", path, ErrAbsent)
+	}
+	if err != nil {
+		return fmt.Errorf("get %s: %w", path, err)
+	}
+	for _, n := range r.GetNotification() {
+		for _, u := range n.GetUpdate() {
+			if err := json.Unmarshal(u.GetVal().GetJsonIetfVal(), v); err != nil {
+				return fmt.Errorf("decode %s: %w", path, err)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("get %s: %w", path, ErrAbsent)
+}
+
+// Uint reads a counter: RFC 7951 writes 64-bit numbers as strings.
+func (t *Target) Uint(ctx context.Context, path string) (uint64, error) {
+	var raw json.RawMessage
+	if err := t.Get(ctx, path, &raw); err != nil {
+		return 0, err
+	}
+	var n uint64
+	if _, err := fmt.Sscan(strings.Trim(string(raw), `"`), &n); err != nil {
+		return 0, fmt.Errorf("decode %s of %s: %w", raw, path, err)
+	}
+	return n, nil
+}
+
+// Replace sets one path to a value, given as what JSON_IETF makes of it.
+func (t *Target) Replace(ctx context.Context, path string, v any) error {
+	p, err := ygot.StringToStructuredPath(path)
+	if err != nil {
+		return fmt.Errorf("parse path %s: %w", path, err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode value of %s: %w", path, err)
+	}
+	_, err = t.client.Set(ctx, &gnmi.SetRequest{Replace: []*gnmi.Update{{
+		Path: p, Val: &gnmi.TypedValue{Value: &gnmi.TypedValue_JsonIetfVal{JsonIetfVal: data}},
+	}}})
+	if err != nil {
+		return fmt.Errorf("set %s: %w", path, err)
+	}
+	return nil
+}
+
+// Delete removes what is under one path.
+func (t *Target) Delete(ctx context.Context, path string) error {
+	p, err := ygot.StringToStructuredPath(path)
+	if err != nil {
+		return fmt.Errorf("parse path %s: %w", path, err)
+	}
+	if _, err := t.client.Set(ctx, &gnmi.SetRequest{Delete: []*gnmi.Path{p}}); err != nil {
+		return fmt.Errorf("delete %s: %w", path, err)
+	}
+	return nil
+}
