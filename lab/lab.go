@@ -156,6 +156,9 @@ func (l *Lab) Close() { l.fabric.Close() }
 // Topology of the lab.
 func (l *Lab) Topology() *topology.Topology { return l.opts.Topology }
 
+// Operator is the certificate of a client that may do everything.
+func (l *Lab) Operator() certs.Files { return certs.In(l.opts.certDir(), operatorCert) }
+
 // RunDir holds the lab's files.
 func (l *Lab) RunDir() string { return l.opts.RunDir }
 

@@ -5,11 +5,9 @@ package target
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/openconfig/gnmi/proto/gnmi"
@@ -20,9 +18,6 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Files names a client certificate, its key and the authority, all PEM.
-type Files struct{ Cert, Key, CA string }
-
 // Target is an agent's gNMI port.
 type Target struct {
 	conn   *grpc.ClientConn
@@ -32,24 +27,9 @@ type Target struct {
 // ErrAbsent says that the path is valid and has no value.
 var ErrAbsent = errors.New("no value")
 
-// Dial prepares a connection with TLS 1.3 and a client certificate; the first
-// call connects.
-func Dial(address string, files Files) (*Target, error) {
-	cert, err := tls.LoadX509KeyPair(files.Cert, files.Key)
-	if err != nil {
-		return nil, fmt.Errorf("load client certificate: %w", err)
-	}
-	ca, err := os.ReadFile(files.CA)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate authority: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("load certificate authority: no certificate in %s", files.CA)
-	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, RootCAs: pool,
-	})))
+// Dial prepares a connection; the first call connects.
+func Dial(address string, config *tls.Config) (*Target, error) {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(config)))
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
