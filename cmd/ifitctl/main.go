@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/openifit/openifit/cmd/ifitctl/internal/democmd"
 	"github.com/openifit/openifit/cmd/ifitctl/internal/labcmd"
 )
 
@@ -18,6 +19,7 @@ import (
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		labcmd.New(),
+		democmd.New(),
 	}
 }
 
