@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openifit/openifit/lab/certs"
 	"github.com/openifit/openifit/lab/fabric"
 	"github.com/openifit/openifit/lab/topology"
 )

@@ -15,11 +15,11 @@ const (
 	raisePolicy = "elephants.raise"
 	// raiseLifetime is the longest that a raise lasts by itself.
 	raiseLifetime = 10 * time.Second
-	// queueRate is below what the elephants send from h1 to h2, so that a
-	// queue stands; queueLimit holds seconds of it, so that nothing is lost
-	// before the events came.
-	queueRate  = 22_000_000 / 8
-	queueLimit = 4_000_000
+	// queueRate, in bits per second, is below what the elephants send from h1
+	// to h2, so that a queue stands; queueLimit bounds it to a second.
+	queueRate  = 20_000_000
+	queueLimit = 2_500_000
+	queueBurst = 10_000
 )
 
 // buildQueue puts a bottleneck on r3's interface towards r4 and returns what
@@ -29,11 +29,10 @@ func (w *world) buildQueue() (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := impair.NewQueue(ns, "to-r4", impair.QueueOptions{Rate: queueRate, Limit: queueLimit})
-	if err != nil {
+	if err := impair.TBF(ns, "to-r4", impair.Queue{Rate: queueRate, Burst: queueBurst, Limit: queueLimit}); err != nil {
 		return nil, err
 	}
-	return q.Remove, nil
+	return func() error { return impair.ClearTBF(ns, "to-r4") }, nil
 }
 
 // congest shows that a queue is named, that sampling rises for the flows that
@@ -72,7 +71,7 @@ func congest(ctx context.Context, w *world) error {
 			}
 		}
 	}()
-	w.screen.say("r3's link to r4 has %d Mbit/s now, less than the elephants need", queueRate*8/1_000_000)
+	w.screen.say("r3's link to r4 has %d Mbit/s now, less than the elephants need", queueRate/1_000_000)
 
 	var first *openifitv1.Event
 	took, err := until(ctx, 10*time.Second, "event of the queue", func(ctx context.Context) (bool, error) {
