@@ -95,6 +95,7 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			leaves: paths(common, []string{
 				"triggers/trigger/config/name",
 				"triggers/trigger/config/metric",
+				"triggers/trigger/config/scope",
 				"triggers/trigger/config/threshold",
 				"triggers/trigger/config/clear-threshold",
 				"triggers/trigger/config/hold-time",

@@ -196,6 +196,7 @@ func TestRefusals(t *testing.T) {
 		{"trigger missing", policy("EVENT_MONITOR"), p + "/triggers", compile.Invalid, "needs a trigger"},
 		{"metric", policy("EVENT_MONITOR", trigger(`"metric": "QUEUE_DEPTH", "threshold": "1"`)), p + "/triggers/trigger[name=t]/config/metric", compile.NotBuilt, "QUEUE_DEPTH"},
 		{"no threshold", policy("EVENT_MONITOR", trigger(`"metric": "TRANSIT_DELAY"`)), p + "/triggers/trigger[name=t]/config", compile.Invalid, "needs a threshold"},
+		{"scope of a path", policy("EVENT_MONITOR", trigger(`"metric": "PATH_CHANGE", "scope": "INTERFACE"`)), p + "/triggers/trigger[name=t]/config/scope", compile.Invalid, "belongs to a flow"},
 		{"needless threshold", policy("EVENT_MONITOR", trigger(`"metric": "NEW_FLOW", "threshold": "1"`)), p + "/triggers/trigger[name=t]/config/threshold", compile.Invalid, "no threshold"},
 		{"clear above threshold", policy("EVENT_MONITOR", trigger(`"metric": "TRANSIT_DELAY", "threshold": "1", "clear-threshold": "2"`)), p + "/triggers/trigger[name=t]/config/clear-threshold", compile.Invalid, "exceeds"},
 		{"report", policy("EVENT_MONITOR", trigger(`"metric": "NEW_FLOW", "report": "RECORD"`)), p + "/triggers/trigger[name=t]/config/report", compile.NotBuilt, "RECORD"},

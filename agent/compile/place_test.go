@@ -175,6 +175,7 @@ func TestFlowListAndTriggers(t *testing.T) {
 	r, err := build(tree(t, node,
 		named("a", "PBT_M", marked, flows(exact("x", icmp)+","+exact("y", five)), selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)),
 		named("bb", "EVENT_MONITOR", `"triggers": {"trigger": [
+			{"name": "each", "config": {"name": "each", "metric": "TRANSIT_DELAY", "scope": "FLOW", "threshold": "1000"}},
 			{"name": "slow", "config": {"name": "slow", "metric": "TRANSIT_DELAY", "threshold": "1000", "clear-threshold": "500", "hold-time": 250}},
 			{"name": "new", "config": {"name": "new", "metric": "NEW_FLOW"}}]}`)))
 	if err != nil {
@@ -195,6 +196,7 @@ func TestFlowListAndTriggers(t *testing.T) {
 		t.Errorf("selection %+v", head.Select)
 	}
 	if diff := cmp.Diff([]plan.Trigger{
+		{Name: "each", Metric: flow.MetricTransitDelay, Raise: 1000, Clear: 1000, Hold: time.Second, PerFlow: true},
 		{Name: "new", Metric: flow.MetricNewFlow, Hold: time.Second, PerFlow: true},
 		{Name: "slow", Metric: flow.MetricTransitDelay, Raise: 1000, Clear: 500, Hold: time.Second / 4},
 	}, r.Policies[1].Triggers); diff != "" {

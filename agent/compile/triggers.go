@@ -56,8 +56,11 @@ func (p *problems) trigger(at, name string, c *yang.Policy_Trigger_Config) plan.
 		p.notBuilt(at+"/metric", metric)
 		return out
 	}
+	out.PerFlow = momentary || c.GetScope() == yang.TriggerScope_FLOW
 	if momentary {
-		out.PerFlow = true
+		if c.GetScope() == yang.TriggerScope_INTERFACE {
+			p.add(Invalid, at+"/scope", "%s belongs to a flow", c.GetMetric())
+		}
 		if c.Threshold != nil || c.ClearThreshold != nil {
 			p.add(Invalid, at+"/threshold", "%s has no threshold", c.GetMetric())
 		}

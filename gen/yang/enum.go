@@ -1204,6 +1204,35 @@ const (
 	OpenifitTypes_TriggerReport_BOTH E_OpenifitTypes_TriggerReport = 3
 )
 
+// E_OpenifitTypes_TriggerScope is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_TriggerScope. An additional value named
+// OpenifitTypes_TriggerScope_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_TriggerScope int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_TriggerScope implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_TriggerScope can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_TriggerScope) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_TriggerScope.
+func (E_OpenifitTypes_TriggerScope) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenifitTypes_TriggerScope.
+func (e E_OpenifitTypes_TriggerScope) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_TriggerScope")
+}
+
+const (
+	// OpenifitTypes_TriggerScope_UNSET corresponds to the value UNSET of OpenifitTypes_TriggerScope
+	OpenifitTypes_TriggerScope_UNSET E_OpenifitTypes_TriggerScope = 0
+	// OpenifitTypes_TriggerScope_INTERFACE corresponds to the value INTERFACE of OpenifitTypes_TriggerScope
+	OpenifitTypes_TriggerScope_INTERFACE E_OpenifitTypes_TriggerScope = 1
+	// OpenifitTypes_TriggerScope_FLOW corresponds to the value FLOW of OpenifitTypes_TriggerScope
+	OpenifitTypes_TriggerScope_FLOW E_OpenifitTypes_TriggerScope = 2
+)
+
 // E_OpenifitTypes_TunnelMode is a derived int64 type which is used to represent
 // the enumerated node OpenifitTypes_TunnelMode. An additional value named
 // OpenifitTypes_TunnelMode_UNSET is added to the enumeration which is used as

@@ -254,6 +254,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		2: {Name: "RECORD"},
 		3: {Name: "BOTH"},
 	},
+	"E_OpenifitTypes_TriggerScope": {
+		1: {Name: "INTERFACE"},
+		2: {Name: "FLOW"},
+	},
 	"E_OpenifitTypes_TunnelMode": {
 		1: {Name: "UNIFORM"},
 		2: {Name: "PIPE"},
@@ -420,6 +424,9 @@ func initΛEnumTypes() {
 		},
 		"/ifit/policies/policy/triggers/trigger/config/report": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TriggerReport)(0)),
+		},
+		"/ifit/policies/policy/triggers/trigger/config/scope": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_TriggerScope)(0)),
 		},
 		"/ifit/probes/probe/state/origin": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_ProbeOrigin)(0)),

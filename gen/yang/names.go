@@ -132,6 +132,7 @@ type (
 	TimestampFormat                                        = E_OpenifitTypes_TimestampFormat
 	TriggerAction                                          = E_OpenifitTypes_TriggerAction
 	TriggerReport                                          = E_OpenifitTypes_TriggerReport
+	TriggerScope                                           = E_OpenifitTypes_TriggerScope
 	TunnelMode                                             = E_OpenifitTypes_TunnelMode
 )
 
@@ -329,6 +330,9 @@ const (
 	TriggerReport_EVENT                      = OpenifitTypes_TriggerReport_EVENT
 	TriggerReport_RECORD                     = OpenifitTypes_TriggerReport_RECORD
 	TriggerReport_UNSET                      = OpenifitTypes_TriggerReport_UNSET
+	TriggerScope_FLOW                        = OpenifitTypes_TriggerScope_FLOW
+	TriggerScope_INTERFACE                   = OpenifitTypes_TriggerScope_INTERFACE
+	TriggerScope_UNSET                       = OpenifitTypes_TriggerScope_UNSET
 	TunnelMode_PIPE                          = OpenifitTypes_TunnelMode_PIPE
 	TunnelMode_UNIFORM                       = OpenifitTypes_TunnelMode_UNIFORM
 	TunnelMode_UNSET                         = OpenifitTypes_TunnelMode_UNSET

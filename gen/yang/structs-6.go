@@ -922,6 +922,7 @@ type OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Config struct {
 	Metric         E_OpenifitTypes_METRIC        `path:"metric" module:"openifit-agent"`
 	Name           *string                       `path:"name" module:"openifit-agent"`
 	Report         E_OpenifitTypes_TriggerReport `path:"report" module:"openifit-agent"`
+	Scope          E_OpenifitTypes_TriggerScope  `path:"scope" module:"openifit-agent"`
 	Threshold      *uint64                       `path:"threshold" module:"openifit-agent"`
 }
 
@@ -1008,6 +1009,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Config) GetReport()
 		return OpenifitTypes_TriggerReport_EVENT
 	}
 	return t.Report
+}
+
+// GetScope retrieves the value of the leaf Scope from the OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Scope is set, it can
+// safely use t.GetScope() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Scope == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Config) GetScope() E_OpenifitTypes_TriggerScope {
+	if t == nil || t.Scope == 0 {
+		return 0
+	}
+	return t.Scope
 }
 
 // GetThreshold retrieves the value of the leaf Threshold from the OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Config
