@@ -3,6 +3,7 @@ package traffic
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"maps"
 )
 
@@ -41,6 +42,22 @@ func (d DSCPCounts) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(seen)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (d *DSCPCounts) UnmarshalJSON(data []byte) error {
+	seen := map[int]uint64{}
+	if err := json.Unmarshal(data, &seen); err != nil {
+		return fmt.Errorf("counts by DSCP: %w", err)
+	}
+	*d = DSCPCounts{}
+	for code, n := range seen {
+		if code < 0 || code >= len(d) {
+			return fmt.Errorf("counts by DSCP: no code point %d", code)
+		}
+		d[code] = n
+	}
+	return nil
 }
 
 func (s *Seen) clone() Seen {

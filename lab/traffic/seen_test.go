@@ -78,6 +78,15 @@ func TestSeen(t *testing.T) {
 	if b, err := json.Marshal(s.DSCP); err != nil || string(b) != `{"46":1}` {
 		t.Errorf("%s, %v", b, err)
 	}
+	var read DSCPCounts
+	for _, bad := range []string{`[]`, `{"64":1}`, `{"-1":1}`} {
+		if err := json.Unmarshal([]byte(bad), &read); err == nil {
+			t.Errorf("%s was read as %v", bad, read)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"46":1}`), &read); err != nil || read != s.DSCP {
+		t.Errorf("%v, %v", read, err)
+	}
 }
 
 func FuzzSeen(f *testing.F) {

@@ -3,6 +3,7 @@
 package labcmd
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,8 +26,8 @@ func (f *flags) status() *cobra.Command {
 				return err
 			}
 			if !st.Up && len(st.Nodes) == 0 && format.String() == string(output.Table) {
-				cmd.Println("the lab is down")
-				return nil
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "the lab is down")
+				return err
 			}
 			return format.Print(cmd.OutOrStdout(), st, func() output.Rows { return table(st) })
 		},
