@@ -266,10 +266,9 @@ func TestRestartedCollectorLearnsAnew(t *testing.T) {
 
 // gate is a connection that lets Messages through when it is told to.
 type gate struct {
-	open  chan struct{}
-	sink  func([]byte)
-	fail  func() error
-	ended chan struct{}
+	open chan struct{}
+	sink func([]byte)
+	fail func() error
 }
 
 func (g *gate) Send(m []byte) error {

@@ -20,9 +20,6 @@ type view struct {
 	batch time.Duration
 }
 
-// defaultBatch applies to Messages that hold no policy's records.
-const defaultBatch = 100 * time.Millisecond
-
 // views makes a view for each collector that the routes lead to.
 func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view {
 	interfaces := make(map[uint32]string, len(cfg.Interfaces))

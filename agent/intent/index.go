@@ -13,7 +13,7 @@ import (
 // need not look at units that it does not touch. An index is never modified
 // once a version holds it; what a Set changes is kept in a delta until then.
 type index struct {
-	uses  map[string][]schema.Ref            // by the unit that uses
+	uses  map[string][]schema.Ref           // by the unit that uses
 	users map[string]map[string]schema.Path // by the entry that is used: units by their ID
 }
 

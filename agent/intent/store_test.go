@@ -10,6 +10,7 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/agent/intent"
 	"github.com/openifit/openifit/agent/intent/schema"
 )
@@ -180,7 +181,9 @@ func TestBrokenFiles(t *testing.T) {
 		lost  []string // policies
 		named string   // file that the error names
 	}{
-		{"cut policy", func(dir string) error { return os.WriteFile(filepath.Join(dir, "policies/x.json"), []byte(`{"id":1,"gen`), 0o600) },
+		{"cut policy", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "policies/x.json"), []byte(`{"id":1,"gen`), 0o600)
+		},
 			[]string{"x"}, "policies/x.json"},
 		{"empty policy", func(dir string) error { return os.WriteFile(filepath.Join(dir, "policies/y.json"), nil, 0o600) },
 			[]string{"y"}, "policies/y.json"},

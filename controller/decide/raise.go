@@ -113,7 +113,7 @@ func (c Sampling) Withdraw(now int64, s SamplingState, why string) (SamplingStat
 
 // turn counts a step up soon after a step down: a flap.
 func (m *moment) turn(level int) {
-	direction := 0
+	var direction int
 	switch {
 	case level > m.s.Level:
 		direction = 1

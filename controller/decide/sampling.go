@@ -269,10 +269,10 @@ func (m *moment) mayRise() bool {
 }
 
 // highestLevel is the number of doublings after which the probability is still
-// not above max.
-func highestLevel(share, max float64) int {
+// not above ceiling.
+func highestLevel(share, ceiling float64) int {
 	level := 0
-	for share*float64(int64(2)<<level) <= max*(1+1e-9) && level < 32 {
+	for share*float64(int64(2)<<level) <= ceiling*(1+1e-9) && level < 32 {
 		level++
 	}
 	return level

@@ -75,8 +75,7 @@ func Open(cfg Config) (*Engine, error) {
 		points: make(map[plan.PointID]*observation),
 	}
 	if err := e.adopt(); err != nil {
-		e.release()
-		return nil, fmt.Errorf("take over the pins in %s: %w", cfg.PinDir, err)
+		return nil, fmt.Errorf("take over the pins in %s: %w", cfg.PinDir, errors.Join(err, e.release()))
 	}
 	return e, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	goyang "github.com/openconfig/goyang/pkg/yang"
+
 	"github.com/openifit/openifit/gen/yang"
 )
 

@@ -195,9 +195,9 @@ func scalars(v *gpb.TypedValue) (vals []scalar, list bool, reason string) {
 		return []scalar{{formBytes, string(x.BytesVal)}}, false, ""
 	case *gpb.TypedValue_DoubleVal:
 		return floatScalar(x.DoubleVal, 64)
-	case *gpb.TypedValue_FloatVal: //nolint:staticcheck // deprecated in gNMI, still sent by clients
+	case *gpb.TypedValue_FloatVal: // deprecated in gNMI, still sent by clients
 		return floatScalar(float64(x.FloatVal), 32) //nolint:staticcheck // see above
-	case *gpb.TypedValue_DecimalVal: //nolint:staticcheck // deprecated in gNMI, still sent by clients
+	case *gpb.TypedValue_DecimalVal: // deprecated in gNMI, still sent by clients
 		d := x.DecimalVal //nolint:staticcheck // see above
 		if d.GetPrecision() > 18 {
 			return nil, false, "a decimal with more than 18 fraction digits"

@@ -7,6 +7,7 @@ import (
 
 	goyang "github.com/openconfig/goyang/pkg/yang"
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/gen/yang"
 )
 

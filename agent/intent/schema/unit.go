@@ -13,9 +13,9 @@ import (
 
 // list returns the list that the units of a section are entries of, nil when
 // the section is itself a unit.
-func (section *Node) list() *Node {
-	if len(section.Children) == 1 && section.Children[0].Kind == List {
-		return section.Children[0]
+func (n *Node) list() *Node {
+	if len(n.Children) == 1 && n.Children[0].Kind == List {
+		return n.Children[0]
 	}
 	return nil
 }
