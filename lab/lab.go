@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/openifit/openifit/lab/certs"
 	"github.com/openifit/openifit/lab/fabric"
@@ -102,10 +101,6 @@ func up(ctx context.Context, o Options, s state) (*Lab, error) {
 		return nil, err
 	}
 	o.Progress(fmt.Sprintf("topology %s: %d nodes, %d links", o.Topology.Name, len(o.Topology.Nodes), len(o.Topology.Links)))
-	if bridgesFilter() {
-		o.Progress("note: this machine's packet filter applies to bridges (bridge-nf-call-iptables): it must accept " +
-			o.Names.Management.String() + " in its FORWARD chain")
-	}
 	f, err := fabric.Build(o.Topology, o.Names, s.Avoid...)
 	if err != nil {
 		return nil, fmt.Errorf("build topology %s: %w", o.Topology.Name, err)
@@ -121,13 +116,6 @@ func up(ctx context.Context, o Options, s state) (*Lab, error) {
 		return nil, err
 	}
 	return l, nil
-}
-
-// bridgesFilter tells whether the machine filters what crosses a bridge, as
-// container engines set it: controller and agents may not reach each other.
-func bridgesFilter() bool {
-	b, err := os.ReadFile("/proc/sys/net/bridge/bridge-nf-call-iptables")
-	return err == nil && strings.TrimSpace(string(b)) == "1"
 }
 
 // Open finds a lab that is up; the error matches ErrDown when none is.

@@ -89,6 +89,9 @@ func (l *Lab) start(ctx context.Context) error {
 			if err := l.awaitAll(ctx); err != nil {
 				return err
 			}
+			if err := l.crossing(ctx); err != nil {
+				return err
+			}
 		}
 		if err := l.launch(s); err != nil {
 			return err
@@ -107,6 +110,32 @@ func (l *Lab) awaitAll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// crossing checks that the controller's node reaches the agents: unlike the
+// root namespace's own packets, these cross the bridge.
+func (l *Lab) crossing(ctx context.Context) error {
+	for _, a := range l.opts.Topology.Agents() {
+		s := l.opts.agentService(a)
+		err := l.Node(topology.ControllerNode).Do(func() error { return l.opts.probe(ctx, s) })
+		if err == nil {
+			continue
+		}
+		err = fmt.Errorf("the controller's node does not reach the agent of %s at %s: %w", s.node, s.address, err)
+		if bridgesFilter() {
+			err = fmt.Errorf("%w; this machine's packet filter applies to bridges (bridge-nf-call-iptables is 1): "+
+				"its FORWARD chain must accept %s", err, l.opts.Names.Management)
+		}
+		return err
+	}
+	return nil
+}
+
+// bridgesFilter tells whether the machine filters what crosses a bridge, as
+// container engines set it.
+func bridgesFilter() bool {
+	b, err := os.ReadFile("/proc/sys/net/bridge/bridge-nf-call-iptables")
+	return err == nil && strings.TrimSpace(string(b)) == "1"
 }
 
 // launch starts a service unless it runs.
