@@ -23,7 +23,7 @@ static __always_inline bool end_mark(struct __sk_buff *skb, struct packet *pkt, 
 {
 	__u64 owners = pkt->accepted & point.postcard_mask;
 
-	if (!pkt->marked || (ingress && !is_delivered_here(skb, pkt)))
+	if (!pkt->marked || (ingress && !pkt->stays))
 		return true;
 	if (has(IFIT_FEATURE_POSTCARD) && owners)
 		send_postcard(skb, pkt, config, now, lowest_bit(owners), ingress ? 0 : skb->ifindex);
@@ -39,6 +39,14 @@ static __always_inline bool end_mark(struct __sk_buff *skb, struct packet *pkt, 
 	}
 	count->unmarked += pkt->segments;
 	return true;
+}
+
+/* Where policies look at marked packets alone, the others need no flow record. */
+static __always_inline bool is_of_interest(const struct packet *pkt, bool ingress)
+{
+	if (has(IFIT_FEATURE_EVERY_PACKET))
+		return true;
+	return point.policies && pkt->marked && (!ingress || pkt->stays);
 }
 
 static __always_inline int observe(struct __sk_buff *skb, bool ingress)
@@ -82,8 +90,10 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		stamp_arrival(skb, &pkt);
 	if (!ingress && has(IFIT_FEATURE_DELAY))
 		read_arrival(skb, &pkt);
+	if (ingress && has(IFIT_FEATURE_CODE_POINTS) && pkt.marked)
+		pkt.stays = is_delivered_here(skb, &pkt);
 
-	if (point.policies) {
+	if (is_of_interest(&pkt, ingress)) {
 		mask_key(&pkt.key);
 		pkt.key.generation = now->ruleset;
 		pkt.accepted = meter(skb, &pkt, count);

@@ -89,10 +89,12 @@ static long sweep_condition(void *map, struct ifit_condition_key *key, struct if
 	struct ifit_trigger_counters *count = find_trigger_counters(key->trigger);
 	const struct ifit_trigger *trigger = find_trigger(key->trigger);
 	__u64 now = sweep->now;
+	bool current;
 
 	if (!count || !trigger)
 		return 0;
-	if (trigger->metric && is_raised(word)) {
+	current = trigger->metric == IFIT_METRIC_TRANSIT_DELAY && trigger->generation == key->generation;
+	if (current && is_raised(word)) {
 		bool silent = now - condition->last_ns >= silence(trigger);
 		bool fallen = word_phase(word) == PHASE_FALLING && now - word_since(word) >= trigger->hold_ns;
 
@@ -101,7 +103,7 @@ static long sweep_condition(void *map, struct ifit_condition_key *key, struct if
 			make_step(condition, key, trigger, count, word, make_word(PHASE_QUIET, now), 0, now);
 		return 0;
 	}
-	if (trigger->metric && (now < condition->last_ns || now - condition->last_ns < silence(trigger)))
+	if (current && (now < condition->last_ns || now - condition->last_ns < silence(trigger)))
 		return 0;
 	if (__sync_val_compare_and_swap(&condition->word, word, make_word(PHASE_GONE, now)) == word)
 		bpf_map_delete_elem(map, key);

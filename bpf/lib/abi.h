@@ -41,6 +41,7 @@ enum ifit_feature {
 	IFIT_FEATURE_UNMARK = 1 << 11,	/* egress: marks end here; ingress: those of packets that stay here */
 	IFIT_FEATURE_SKETCH = 1 << 12,
 	IFIT_FEATURE_EVENT = 1 << 13,	/* some policy has triggers */
+	IFIT_FEATURE_EVERY_PACKET = 1 << 14,	/* some policy looks at packets without marks */
 };
 
 /* Packet selection methods, as dataplane/plan numbers them. */
@@ -351,7 +352,9 @@ struct ifit_flow_state {
 /* What a condition is of: an interface, or one flow there. */
 struct ifit_condition_key {
 	__u32 trigger;
+	__u32 generation;	/* of the policy: the next one begins anew */
 	__u32 ifindex;
+	__u32 zero;
 	struct ifit_flow_id id;	/* zero: of the interface */
 };
 

@@ -149,6 +149,7 @@ __noinline __u64 offer(const struct sample *sample, __u32 number)
 
 	if (!sample || !count || !trigger || trigger->metric != IFIT_METRIC_TRANSIT_DELAY)
 		return 0;
+	key.generation = trigger->generation;
 	key.ifindex = sample->ifindex;
 	if (trigger->per_flow)
 		key.id = sample->id;

@@ -96,6 +96,36 @@ static __always_inline bool admit_foreign(struct __sk_buff *skb, struct packet *
 	return true;
 }
 
+#define AF_INET 2
+#define AF_INET6 10
+
+/* Whether the node keeps the packet for itself; asked for marked packets alone. */
+static __noinline bool is_delivered_here(struct __sk_buff *skb, const struct packet *pkt)
+{
+	const struct ifit_flow_id *id = &pkt->key.id;
+	struct bpf_fib_lookup fib = {
+		.l4_protocol = id->proto,
+		.sport = bpf_htons(id->sport),
+		.dport = bpf_htons(id->dport),
+		.ifindex = skb->ifindex,
+	};
+	int result;
+
+	if (pkt->ipv4) {
+		fib.family = AF_INET;
+		fib.tos = pkt->wire_dscp << 2;
+		__builtin_memcpy(&fib.ipv4_src, id->saddr, 4);
+		__builtin_memcpy(&fib.ipv4_dst, id->daddr, 4);
+	} else {
+		fib.family = AF_INET6;
+		fib.flowinfo = bpf_htonl((__u32)pkt->wire_dscp << 22);
+		__builtin_memcpy(fib.ipv6_src, id->saddr, 16);
+		__builtin_memcpy(fib.ipv6_dst, id->daddr, 16);
+	}
+	result = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
 /* Group and link-local traffic is the node's own business: never marked. */
 static __always_inline bool is_markable(const struct packet *pkt)
 {
@@ -135,6 +165,7 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt,
 	if (!write_dscp(skb, pkt, mark & 63))
 		return false;
 	pkt->marked = true;
+	pkt->stays = is_delivered_here(skb, pkt);
 	count->marked += pkt->segments;
 	return true;
 }
@@ -168,34 +199,4 @@ static __always_inline void keep_priority(struct __sk_buff *skb, __u8 marked, __
 {
 	if (skb->priority == dscp_priority(marked))
 		skb->priority = dscp_priority(unmarked);
-}
-
-#define AF_INET 2
-#define AF_INET6 10
-
-/* Whether the node keeps the packet for itself; asked for marked packets alone. */
-static __always_inline bool is_delivered_here(struct __sk_buff *skb, const struct packet *pkt)
-{
-	const struct ifit_flow_id *id = &pkt->key.id;
-	struct bpf_fib_lookup fib = {
-		.l4_protocol = id->proto,
-		.sport = bpf_htons(id->sport),
-		.dport = bpf_htons(id->dport),
-		.ifindex = skb->ifindex,
-	};
-	int result;
-
-	if (pkt->ipv4) {
-		fib.family = AF_INET;
-		fib.tos = pkt->wire_dscp << 2;
-		__builtin_memcpy(&fib.ipv4_src, id->saddr, 4);
-		__builtin_memcpy(&fib.ipv4_dst, id->daddr, 4);
-	} else {
-		fib.family = AF_INET6;
-		fib.flowinfo = bpf_htonl((__u32)pkt->wire_dscp << 22);
-		__builtin_memcpy(fib.ipv6_src, id->saddr, 16);
-		__builtin_memcpy(fib.ipv6_dst, id->daddr, 16);
-	}
-	result = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
-	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }

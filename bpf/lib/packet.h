@@ -20,7 +20,8 @@ struct packet {
 	__u8 dscp;	/* before marking; the key has it only where some policy reads it */
 	__u8 wire_dscp;	/* as it is in the packet now */
 	bool ipv4;
-	bool marked;	/* these four: with IFIT_FEATURE_CODE_POINTS alone */
+	bool marked;
+	bool stays;	/* ingress: delivered here; these five with IFIT_FEATURE_CODE_POINTS alone */
 	bool fragment;	/* any fragment, the first one too */
 	bool truncated;	/* the transport header is cut off */
 };

@@ -41,6 +41,7 @@ type PointDelta struct {
 func Diff(have, want Plan) Delta {
 	d := Delta{Node: have.Unmark != want.Unmark || have.MaxFlows != want.MaxFlows ||
 		have.MaxPostcards != want.MaxPostcards}
+	marks := have.HasMarks() != want.HasMarks()
 	i, j := 0, 0
 	for i < len(have.Points) || j < len(want.Points) {
 		switch {
@@ -51,7 +52,12 @@ func Diff(have, want Plan) Delta {
 			d.Add = append(d.Add, want.Points[j])
 			j++
 		default:
-			if c := diffPoint(have.Points[i], want.Points[j]); c != nil {
+			c := diffPoint(have.Points[i], want.Points[j])
+			if marks {
+				// Every program must tell marked code points from others now.
+				c = &PointDelta{Old: have.Points[i], New: want.Points[j], Reload: true}
+			}
+			if c != nil {
 				d.Change = append(d.Change, *c)
 			}
 			i++
@@ -80,7 +86,7 @@ func diffPoint(have, want Point) *PointDelta {
 			d.Lists, d.Relabel = true, true
 		}
 	}
-	if len(d.Rates) == 0 && !d.Lists {
+	if len(d.Rates) == 0 && !d.Lists && reflect.DeepEqual(have, want) {
 		return nil
 	}
 	return d
@@ -94,6 +100,12 @@ func fixed(p Point) Point {
 		policy.Generation = 0
 		policy.Select = Selection{Algorithm: policy.Select.Algorithm}
 		policy.Flows = nil
+		policy.Sketch = Sketch{}
+		policy.Triggers = slices.Clone(policy.Triggers)
+		for j := range policy.Triggers {
+			t := &policy.Triggers[j]
+			*t = Trigger{Metric: t.Metric, PerFlow: t.PerFlow}
+		}
 	}
 	return p
 }

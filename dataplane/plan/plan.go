@@ -20,11 +20,13 @@ type Plan struct {
 	// Points are sorted by ID; at most one per interface and direction.
 	Points []Point
 	// Unmark maps a marked DSCP to the unmarked one, for all marks of the
-	// domain; NoMark where the code point is no mark.
+	// domain; NoMark where the code point is no mark. The zero value has no
+	// marks.
 	Unmark [64]uint8
 	// MaxFlows is the number of places in each flow table of a point.
 	MaxFlows uint32
-	// MaxPostcards bounds postcards per second that this node emits.
+	// MaxPostcards bounds postcards per second that this node emits; 0 does
+	// not bound them.
 	MaxPostcards uint32
 }
 

@@ -23,19 +23,25 @@ func (p *Plan) Validate() error {
 	if p.MaxFlows == 0 || p.MaxFlows > MaxTableFlows {
 		return fmt.Errorf("flow table of %d places: must be 1 to %d", p.MaxFlows, MaxTableFlows)
 	}
+	if err := p.validateMarks(); err != nil {
+		return err
+	}
+	if err := p.validateTriggers(); err != nil {
+		return err
+	}
 	for i := range p.Points {
 		point := &p.Points[i]
 		if i > 0 && p.Points[i-1].ID.Compare(point.ID) >= 0 {
 			return fmt.Errorf("point %s: listed twice or out of order", point.ID)
 		}
-		if err := point.validate(); err != nil {
+		if err := point.validate(p); err != nil {
 			return fmt.Errorf("point %s of %s: %w", point.ID, point.Interface, err)
 		}
 	}
 	return nil
 }
 
-func (p *Point) validate() error {
+func (p *Point) validate(whole *Plan) error {
 	switch {
 	case p.ID.Ifindex == 0:
 		return errors.New("no interface")
@@ -44,7 +50,7 @@ func (p *Point) validate() error {
 	case len(p.Policies) > MaxPolicies:
 		return fmt.Errorf("%d policies: at most %d", len(p.Policies), MaxPolicies)
 	}
-	rules, flows := 0, 0
+	rules, flows, sketches := 0, 0, 0
 	listed := make(map[uint32]bool, len(p.Policies))
 	for i := range p.Policies {
 		policy := &p.Policies[i]
@@ -54,6 +60,19 @@ func (p *Point) validate() error {
 		listed[policy.ID] = true
 		if err := policy.validate(); err != nil {
 			return fmt.Errorf("policy %q: %w", policy.Name, err)
+		}
+		if policy.Actions&ActMark != 0 {
+			if p.ID.Direction != flow.Ingress || p.Role != RoleEdge {
+				return fmt.Errorf("policy %q: packets are marked at ingress of an EDGE interface only", policy.Name)
+			}
+			if err := whole.validateMark(policy); err != nil {
+				return fmt.Errorf("policy %q: %w", policy.Name, err)
+			}
+		}
+		if policy.Actions&ActSketch != 0 {
+			if sketches++; sketches > 1 {
+				return fmt.Errorf("policy %q: another policy has the sketch of this point", policy.Name)
+			}
 		}
 		rules += len(policy.Rules)
 		flows += len(policy.Flows)

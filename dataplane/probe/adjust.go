@@ -56,6 +56,7 @@ func (c *Change) adjust(o *observation, d *plan.PointDelta) {
 				c.engine.warn("settle flow lists", d.New.ID, list.finish())
 			}
 			o.tables.enforce(ruleset)
+			o.sketch.belong(sketchPolicy(&d.New))
 			o.point = d.New
 		},
 	}

@@ -39,6 +39,9 @@ func (e *Engine) adopt() error {
 		e.cfg.Log.Warn("the pinned maps are of another version: records since the last drain are lost",
 			"pinned", found.Version, "expected", here.Version)
 	}
+	if e.node, err = openNode(e.pins, nodeSpecs(e.spec, e.xmitSpec), usable || !exists); err != nil {
+		return err
+	}
 	ids, err := e.pins.points()
 	if err != nil {
 		return err
@@ -126,6 +129,7 @@ func (e *Engine) adoptPoint(id plan.PointID, usable bool) error {
 	if maps == nil {
 		return nil
 	}
+	o.sketch = openSketch(e.pins.point(id), e.spec)
 	return o.adoptMaps(e.pins.point(id), maps)
 }
 

@@ -15,6 +15,8 @@ type Change struct {
 	engine  *Engine
 	version uint64
 	next    plan.Plan
+	// numbers are the places of the new plan's triggers.
+	numbers triggerNumbers
 	steps   []step
 	// discard releases what Prepare made.
 	discard []func()
@@ -38,10 +40,12 @@ type step struct {
 type rank int
 
 const (
-	rankUnmark rank = iota
+	rankFirst rank = iota
+	rankUnmark
 	rankOther
 	rankMark
 	rankRemove
+	rankLast
 )
 
 // ErrStale says that another change was committed since this one was prepared.

@@ -3,21 +3,20 @@ package probe
 import (
 	"unsafe"
 
+	"github.com/cilium/ebpf"
+
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
 // constants are what the program of a point knows at load.
-func constants(p *plan.Point, states map[uint32]uint32) point.BPFIfitPoint {
+func constants(p *plan.Point, states map[uint32]uint32, marks bool, numbers triggerNumbers) point.BPFIfitPoint {
 	c := point.BPFIfitPoint{
 		Ifindex:  p.ID.Ifindex,
 		Policies: uint32(len(p.Policies)),
 	}
-	features := point.BPFIfitFeature(0)
-	if p.Stamp && p.ID.Direction == flow.Ingress {
-		features |= point.BPFIfitFeatureIFIT_FEATURE_STAMP
-	}
+	features := pointFeatures(p, marks)
 	for slot := range p.Policies {
 		policy := &p.Policies[slot]
 		bit := uint64(1) << slot
@@ -37,6 +36,26 @@ func constants(p *plan.Point, states map[uint32]uint32) point.BPFIfitPoint {
 		if policy.Actions&plan.ActMeter != 0 {
 			c.MeterMask |= bit
 		}
+		if policy.Actions&^plan.ActPostcard != 0 {
+			features |= point.BPFIfitFeatureIFIT_FEATURE_EVERY_PACKET
+		}
+		if policy.Actions&plan.ActMark != 0 {
+			c.MarkMask |= bit
+			features |= point.BPFIfitFeatureIFIT_FEATURE_MARK
+		}
+		if policy.Actions&plan.ActPostcard != 0 {
+			c.PostcardMask |= bit
+			features |= point.BPFIfitFeatureIFIT_FEATURE_POSTCARD
+		}
+		if policy.Actions&plan.ActSketch != 0 {
+			c.SketchMask |= bit
+			features |= point.BPFIfitFeatureIFIT_FEATURE_SKETCH
+		}
+		if policy.Actions&plan.ActEvent != 0 {
+			c.EventMask |= bit
+			c.SlotTriggers[slot] = numbers.vector(policy)
+			features |= point.BPFIfitFeatureIFIT_FEATURE_EVENT
+		}
 		if policy.Actions&plan.ActDelay != 0 && p.ID.Direction == flow.Egress {
 			features |= point.BPFIfitFeatureIFIT_FEATURE_DELAY
 		}
@@ -52,6 +71,43 @@ func constants(p *plan.Point, states map[uint32]uint32) point.BPFIfitPoint {
 	// place and spells out in the other.
 	*(*point.BPFIfitFlowKey)(unsafe.Pointer(&c.KeyMask)) = keyMask(p.ReadFields())
 	return c
+}
+
+// pointFeatures are those that a point has whatever its policies are; marks
+// tells whether the domain has any.
+func pointFeatures(p *plan.Point, marks bool) point.BPFIfitFeature {
+	var f point.BPFIfitFeature
+	if p.Stamp && p.ID.Direction == flow.Ingress {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_STAMP
+	}
+	if !marks {
+		return f
+	}
+	f |= point.BPFIfitFeatureIFIT_FEATURE_CODE_POINTS
+	if p.Unmark {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_UNMARK
+	}
+	if p.StripForeign && p.ID.Direction == flow.Ingress {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_STRIP
+		switch p.ForeignMark {
+		case plan.ForeignDrop:
+			f |= point.BPFIfitFeatureIFIT_FEATURE_DROP_FOREIGN
+		case plan.ForeignPass:
+			f |= point.BPFIfitFeatureIFIT_FEATURE_PASS_FOREIGN
+		}
+	}
+	return f
+}
+
+// slotMarks are the contents of the map of marks.
+func slotMarks(policies []plan.Policy) []ebpf.MapKV {
+	var out []ebpf.MapKV
+	for slot := range policies {
+		if policies[slot].Actions&plan.ActMark != 0 {
+			out = append(out, ebpf.MapKV{Key: uint32(slot), Value: point.BPFIfitMarks{Dscp: policies[slot].Mark}})
+		}
+	}
+	return out
 }
 
 func algorithm(a plan.Algorithm) point.BPFIfitAlgorithm {

@@ -24,6 +24,20 @@ type PointCounters struct {
 	Truncated uint64
 	// Refused packets found no place in a full flow table.
 	Refused uint64
+	// Foreign packets carried a mark that no head of the domain has set, and
+	// were stripped of it, dropped, or let pass.
+	ForeignStripped, ForeignDropped, ForeignPassed uint64
+	// Unmarked packets carried a mark of the domain that ended here.
+	Unmarked uint64
+	// Unowned packets carried a mark, but no policy here sends postcards for
+	// their flow.
+	Unowned uint64
+	// RewriteFailed packets were dropped because the kernel had no memory to
+	// take their mark off.
+	RewriteFailed uint64
+	// FlowStatesRefused packets were not seen by triggers: there was no place
+	// for another flow.
+	FlowStatesRefused uint64
 }
 
 // PolicyCounters are the counts of one policy at one Observation Point since
@@ -36,6 +50,14 @@ type PolicyCounters struct {
 	Observed, Selected uint64
 	// Refused are selected packets that found no place in a full flow table.
 	Refused uint64
+	// Marked packets got the policy's mark. The others did not, because their
+	// code point has no mark or they are not unicast, because their payload is
+	// shorter than 16 octets, or because the lease has ended. A postcard is
+	// not sent for want of payload either.
+	Marked, NoMark, NoPacketID, LeaseExpired uint64
+	// Postcards were sent; Suppressed ones exceeded the node's rate, Lost ones
+	// found no place in the ring buffer.
+	Postcards, PostcardsSuppressed, PostcardsLost uint64
 }
 
 // PointCounters returns the counts of all points, summed over CPUs.
@@ -63,6 +85,13 @@ func (e *Engine) PointCounters() ([]PointCounters, error) {
 			sum.Malformed += c.Malformed
 			sum.Truncated += c.Truncated
 			sum.Refused += c.Refused
+			sum.ForeignStripped += c.ForeignStripped
+			sum.ForeignDropped += c.ForeignDropped
+			sum.ForeignPassed += c.ForeignPassed
+			sum.Unmarked += c.Unmarked
+			sum.Unowned += c.Unowned
+			sum.RewriteFailed += c.RewriteFailed
+			sum.FlowStatesRefused += c.FlowStatesRefused
 		}
 		out = append(out, sum)
 	}
@@ -106,6 +135,13 @@ func sumPolicy(m *ebpf.Map, state uint32) (PolicyCounters, error) {
 		sum.Observed += perCPU[i].Observed
 		sum.Selected += perCPU[i].Selected
 		sum.Refused += perCPU[i].Refused
+		sum.Marked += perCPU[i].Marked
+		sum.NoMark += perCPU[i].NoMark
+		sum.NoPacketID += perCPU[i].NoPacketId
+		sum.LeaseExpired += perCPU[i].LeaseExpired
+		sum.Postcards += perCPU[i].Postcards
+		sum.PostcardsSuppressed += perCPU[i].PostcardsSuppressed
+		sum.PostcardsLost += perCPU[i].PostcardsLost
 	}
 	return sum, nil
 }

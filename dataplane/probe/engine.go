@@ -12,6 +12,7 @@ import (
 
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
+	"github.com/openifit/openifit/gen/bpf/xmit"
 )
 
 // Config says how an engine works.
@@ -32,9 +33,11 @@ type Config struct {
 type Engine struct {
 	cfg  Config
 	pins pins
-	spec *ebpf.CollectionSpec
+	// The programs of points, and those of the node.
+	spec, xmitSpec *ebpf.CollectionSpec
 
 	mu     sync.Mutex
+	node   *node
 	points map[plan.PointID]*observation
 	// retired are tables of points that are gone, to be drained once more.
 	retired []*FlowTables
@@ -67,11 +70,15 @@ func Open(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the program of Observation Points: %w", err)
 	}
+	xmitSpec, err := xmit.LoadBPF()
+	if err != nil {
+		return nil, fmt.Errorf("read the transmit program: %w", err)
+	}
 	if err := ensureBPFFS(cfg.PinDir); err != nil {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec,
+		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec,
 		points: make(map[plan.PointID]*observation),
 	}
 	if err := e.adopt(); err != nil {
@@ -115,17 +122,18 @@ func (e *Engine) release() error {
 	for _, t := range e.retired {
 		t.lasting.close()
 	}
+	e.node.close()
 	return errors.Join(errs...)
 }
 
 // RenewLease lets every point of this node mark packets for the policy during
 // d from now on. Points where the policy does not mark are not touched.
 func (e *Engine) RenewLease(policyID uint32, d time.Duration) error {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return fmt.Errorf("renew lease: read clock: %w", err)
+	now, err := monotonic()
+	if err != nil {
+		return fmt.Errorf("renew lease: %w", err)
 	}
-	until := uint64(now.Nano() + int64(d))
+	until := now + uint64(d)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -144,4 +152,13 @@ func (e *Engine) RenewLease(policyID uint32, d time.Duration) error {
 		return fmt.Errorf("renew lease: no policy of number %d at any point", policyID)
 	}
 	return nil
+}
+
+// monotonic reads the clock that programs go by, in nanoseconds.
+func monotonic() (uint64, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0, fmt.Errorf("read clock: %w", err)
+	}
+	return uint64(now.Nano()), nil
 }

@@ -40,16 +40,18 @@ func (l *load) close() {
 
 // newLoad makes the program of a point and fills everything that it reads.
 // shared are the maps that it must use instead of new ones.
-func newLoad(spec *ebpf.CollectionSpec, p *plan.Point, states map[uint32]uint32, shared map[string]*ebpf.Map) (_ *load, err error) {
+func newLoad(spec *ebpf.CollectionSpec, p *plan.Point, known point.BPFIfitPoint, states map[uint32]uint32, shared map[string]*ebpf.Map) (_ *load, err error) {
 	spec = spec.Copy()
-	if err := spec.Variables[point.BPFVarPoint].Set(constants(p, states)); err != nil {
+	if err := spec.Variables[point.BPFVarPoint].Set(known); err != nil {
 		return nil, fmt.Errorf("specialise program: %w", err)
 	}
 	if err := fillRules(spec, p.Policies); err != nil {
 		return nil, err
 	}
-	// The model of the tables inside flow_tables is not itself in use.
+	spec.Maps[point.BPFMapSlotMarks].Contents = slotMarks(p.Policies)
+	// The models of the tables inside others are not themselves in use.
 	delete(spec.Maps, point.BPFMapFlowTable)
+	delete(spec.Maps, point.BPFMapSketchTable)
 	wanted := point.BPFProgIfitIngress
 	if p.ID.Direction == flow.Egress {
 		wanted = point.BPFProgIfitEgress

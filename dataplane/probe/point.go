@@ -21,6 +21,8 @@ type observation struct {
 	link    link.Link
 	*load
 	tables *FlowTables
+	// sketch is nil where no policy has one.
+	sketch *sketch
 }
 
 func (o *observation) close() error {
@@ -31,6 +33,7 @@ func (o *observation) close() error {
 		}
 	}
 	o.load.close()
+	o.sketch.close()
 	if o.tables != nil {
 		o.tables.lasting.close()
 	}

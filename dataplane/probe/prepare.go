@@ -24,16 +24,20 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	}
 	e.mu.Lock()
 	c := &Change{engine: e, version: e.version, next: next}
-	running, points, closed := e.running, maps.Clone(e.points), e.closed
-	e.mu.Unlock()
-	if closed {
-		return nil, ErrClosed
+	running, points := e.running, maps.Clone(e.points)
+	err = ErrClosed
+	if !e.closed {
+		err = c.share()
 	}
+	e.mu.Unlock()
 	defer func() {
 		if err != nil {
 			c.drop()
 		}
 	}()
+	if err != nil {
+		return nil, err
+	}
 	delta := plan.Diff(running, next)
 	for i := range delta.Add {
 		p := delta.Add[i]
@@ -95,11 +99,15 @@ func (c *Change) add(p plan.Point) error {
 	if err != nil {
 		return err
 	}
-	program, err := c.load(&p, states, tables, nil)
+	o := &observation{point: p, tables: tables}
+	if o.sketch, err = c.newSketch(&p); err != nil {
+		return err
+	}
+	program, err := c.load(&p, states, o, nil)
 	if err != nil {
 		return err
 	}
-	o := &observation{point: p, load: program, tables: tables}
+	o.load = program
 	dir := e.pins.point(p.ID)
 	var ruleset uint32
 	r := rankOf(nil, &p)
@@ -109,7 +117,8 @@ func (c *Change) add(p plan.Point) error {
 			if err := os.RemoveAll(dir); err != nil {
 				return fmt.Errorf("remove old pins: %w", err)
 			}
-			return undoing(errors.Join(made.pin(dir), program.pinNext(dir)), func() error { return os.RemoveAll(dir) })
+			err := errors.Join(made.pin(dir), o.sketch.pin(dir), program.pinNext(dir))
+			return undoing(err, func() error { return os.RemoveAll(dir) })
 		},
 		undo: func() error { return os.RemoveAll(dir) },
 	}, step{
@@ -157,18 +166,36 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 	if err := clearStates(tables.lasting, fresh); err != nil {
 		return err
 	}
-	program, err := c.load(&p, states, tables, o)
+	next := &observation{point: p, tables: tables, sketch: o.sketch}
+	if sketchPolicy(&p) == nil {
+		next.sketch = nil
+	} else if replaced || o.sketch == nil {
+		if next.sketch, err = c.newSketch(&p); err != nil {
+			return err
+		}
+	}
+	program, err := c.load(&p, states, next, o)
 	if err != nil {
 		return err
 	}
 	var ruleset uint32
 	old := o.load
+	unpin := func() error {
+		if next.sketch == o.sketch {
+			return unpinNext(dir)
+		}
+		return errors.Join(unpinNext(dir), next.sketch.unpin(), o.sketch.pin(dir))
+	}
 	c.steps = append(c.steps, step{
 		name: fmt.Sprintf("pin the program of point %s", p.ID), rank: r,
 		do: func() error {
-			return undoing(program.pinNext(dir), func() error { return unpinNext(dir) })
+			err := program.pinNext(dir)
+			if err == nil && next.sketch != o.sketch {
+				err = errors.Join(o.sketch.unpin(), next.sketch.pin(dir))
+			}
+			return undoing(err, unpin)
 		},
-		undo: func() error { return unpinNext(dir) },
+		undo: unpin,
 	}, step{
 		name: fmt.Sprintf("update the link of point %s", p.ID), rank: r,
 		do: func() (err error) {
@@ -189,7 +216,11 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 			e.warn("pin program", p.ID, succeed(dir))
 			tables.enforce(ruleset)
 			old.close()
-			o.point, o.adopted, o.load, o.tables = p, false, program, tables
+			if o.sketch != next.sketch {
+				o.sketch.close()
+			}
+			next.sketch.belong(sketchPolicy(&p))
+			o.point, o.adopted, o.load, o.tables, o.sketch = p, false, program, tables, next.sketch
 		},
 	})
 	return nil
@@ -253,6 +284,7 @@ func (c *Change) remove(o *observation) {
 			delete(e.points, id)
 			e.warn("detach", id, o.link.Close())
 			o.load.close()
+			o.sketch.close()
 			if o.tables == nil {
 				return
 			}
@@ -267,10 +299,30 @@ func (c *Change) remove(o *observation) {
 	})
 }
 
-// load makes a program and sets its rates, taking over from the running one
-// what goes on.
-func (c *Change) load(p *plan.Point, states map[uint32]uint32, tables *FlowTables, o *observation) (*load, error) {
-	program, err := newLoad(c.engine.spec, p, states, tables.lasting.replacements())
+// newSketch makes the sketch of a point, nil when no policy there has one.
+func (c *Change) newSketch(p *plan.Point) (*sketch, error) {
+	of := sketchPolicy(p)
+	if of == nil {
+		return nil, nil
+	}
+	s, err := newSketch(c.engine.spec, of)
+	if err != nil {
+		return nil, err
+	}
+	c.discard = append(c.discard, s.close)
+	return s, nil
+}
+
+// load makes the program of next and sets its rates, taking over from the
+// running one what goes on.
+func (c *Change) load(p *plan.Point, states map[uint32]uint32, next, o *observation) (*load, error) {
+	tables := next.tables
+	shared := c.engine.node.shared(c.engine.spec)
+	maps.Copy(shared, tables.lasting.replacements())
+	if next.sketch != nil {
+		shared[point.BPFMapSketchTables] = next.sketch.maps[point.BPFMapSketchTables]
+	}
+	program, err := newLoad(c.engine.spec, p, constants(p, states, c.next.HasMarks(), c.numbers), states, shared)
 	if err != nil {
 		return nil, err
 	}

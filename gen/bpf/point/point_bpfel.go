@@ -79,6 +79,7 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_UNMARK       BPFIfitFeature = 2048
 	BPFIfitFeatureIFIT_FEATURE_SKETCH       BPFIfitFeature = 4096
 	BPFIfitFeatureIFIT_FEATURE_EVENT        BPFIfitFeature = 8192
+	BPFIfitFeatureIFIT_FEATURE_EVERY_PACKET BPFIfitFeature = 16384
 )
 
 type BPFIfitFlow struct {

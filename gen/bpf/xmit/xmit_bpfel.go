@@ -21,10 +21,12 @@ type BPFIfitCondition struct {
 }
 
 type BPFIfitConditionKey struct {
-	_       structs.HostLayout
-	Trigger uint32
-	Ifindex uint32
-	Id      BPFIfitFlowId
+	_          structs.HostLayout
+	Trigger    uint32
+	Generation uint32
+	Ifindex    uint32
+	Zero       uint32
+	Id         BPFIfitFlowId
 }
 
 type BPFIfitFlowId struct {

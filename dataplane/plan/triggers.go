@@ -1,0 +1,61 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/openifit/openifit/dataplane/flow"
+)
+
+// MaxTriggers is the number of triggers on one node, each counted once per
+// policy wherever it is watched.
+const MaxTriggers = 64
+
+// validateTriggers checks that a policy has the same triggers wherever it is,
+// and all of them together a place.
+func (p *Plan) validateTriggers() error {
+	seen := make(map[uint32][]Trigger)
+	total := 0
+	for i := range p.Points {
+		for j := range p.Points[i].Policies {
+			policy := &p.Points[i].Policies[j]
+			if policy.Actions&ActEvent == 0 {
+				continue
+			}
+			before, ok := seen[policy.ID]
+			if ok && !slices.Equal(before, policy.Triggers) {
+				return fmt.Errorf("policy %q: different triggers at different points", policy.Name)
+			}
+			if ok {
+				continue
+			}
+			seen[policy.ID] = policy.Triggers
+			total += len(policy.Triggers)
+			for k := range policy.Triggers {
+				if err := policy.Triggers[k].validate(); err != nil {
+					return fmt.Errorf("policy %q: trigger %q: %w", policy.Name, policy.Triggers[k].Name, err)
+				}
+			}
+		}
+	}
+	if total > MaxTriggers {
+		return fmt.Errorf("%d triggers: at most %d", total, MaxTriggers)
+	}
+	return nil
+}
+
+func (t *Trigger) validate() error {
+	switch t.Metric {
+	case flow.MetricNewFlow, flow.MetricPathChange:
+		return nil
+	case flow.MetricTransitDelay:
+		if t.Clear > t.Raise {
+			return fmt.Errorf("raised at %d ns and cleared below %d ns", t.Raise, t.Clear)
+		}
+		if t.Hold < 0 {
+			return fmt.Errorf("hold time %s", t.Hold)
+		}
+		return nil
+	}
+	return fmt.Errorf("metric %d is not watched in the kernel", t.Metric)
+}

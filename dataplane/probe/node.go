@@ -1,0 +1,211 @@
+package probe
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/bpf/point"
+	"github.com/openifit/openifit/gen/bpf/xmit"
+)
+
+// maxEvents per second bounds what triggers tell, so that a flood of flows
+// does not become a flood of events.
+const maxEvents = 1000
+
+// Bursts, as the time in which a limit's rate would allow them.
+const (
+	postcardBurst = 100 * time.Millisecond
+	eventBurst    = time.Second
+)
+
+// node is what all programs of an engine share. Its maps are pinned as long
+// as the engine is not destroyed.
+type node struct {
+	maps map[string]*ebpf.Map
+	// config is what the programs read now.
+	config point.BPFIfitNode
+	// numbers are the triggers' places.
+	numbers triggerNumbers
+	// watched are the interfaces whose transmissions are watched, with the
+	// least value that matters.
+	watched map[uint32]uint64
+	xmit    *xmitProgram
+}
+
+// nodeSpecs are the shared maps by name; the programs agree about each.
+func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
+	specs := make(map[string]*ebpf.MapSpec)
+	for _, name := range []string{
+		point.BPFMapNode, point.BPFMapLimits, point.BPFMapPostcards, point.BPFMapEvents,
+		point.BPFMapTriggers, point.BPFMapTriggerCounters, point.BPFMapFlowStates,
+	} {
+		specs[name] = points.Maps[name]
+	}
+	for _, name := range []string{xmit.BPFMapConditions, xmit.BPFMapWatched} {
+		specs[name] = transmit.Maps[name]
+	}
+	return specs
+}
+
+// openNode opens the pinned maps, or makes those that are missing or of no
+// use. Programs that run on replaced maps are replaced by the next commit.
+func openNode(pins pins, specs map[string]*ebpf.MapSpec, usable bool) (_ *node, err error) {
+	n := &node{maps: make(map[string]*ebpf.Map), watched: make(map[uint32]uint64)}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	fresh := false
+	for name, spec := range specs {
+		made := false
+		if n.maps[name], made, err = openNodeMap(pins.nodeMap(name), spec, usable); err != nil {
+			return nil, fmt.Errorf("map %s: %w", name, err)
+		}
+		fresh = fresh || made
+	}
+	if err := n.maps[point.BPFMapNode].Lookup(uint32(0), &n.config); err != nil {
+		return nil, fmt.Errorf("read configuration of the node: %w", err)
+	}
+	if n.config.SketchSeed == 0 {
+		n.config = emptyConfig()
+	}
+	if n.config.NetnsCookie, err = netnsCookie(); err != nil {
+		return nil, err
+	}
+	if err := n.write(); err != nil {
+		return nil, err
+	}
+	if n.numbers, err = readTriggers(n.maps[point.BPFMapTriggers]); err != nil {
+		return nil, err
+	}
+	if err := n.readWatched(); err != nil {
+		return nil, err
+	}
+	n.xmit, err = adoptXmit(pins.xmit(), fresh)
+	return n, err
+}
+
+// openNodeMap tells whether it had to make the map.
+func openNodeMap(path string, spec *ebpf.MapSpec, usable bool) (*ebpf.Map, bool, error) {
+	m, err := ebpf.LoadPinnedMap(path, nil)
+	if err == nil && usable {
+		if err = spec.Compatible(m); err == nil {
+			return m, false, nil
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, ebpf.ErrMapIncompatible) {
+		return nil, false, fmt.Errorf("open pin: %w", err)
+	}
+	if m != nil {
+		m.Close()
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, false, fmt.Errorf("remove old pin: %w", err)
+	}
+	if m, err = ebpf.NewMap(spec); err != nil {
+		return nil, false, fmt.Errorf("create: %w", err)
+	}
+	if err := m.Pin(path); err != nil {
+		m.Close()
+		return nil, false, fmt.Errorf("pin: %w", err)
+	}
+	return m, true, nil
+}
+
+func emptyConfig() point.BPFIfitNode {
+	var c point.BPFIfitNode
+	fill(c.Unmark.Dscp[:])
+	var seed [8]byte
+	_, _ = rand.Read(seed[:])
+	c.SketchSeed = max(binary.NativeEndian.Uint64(seed[:]), 1)
+	return c
+}
+
+// netnsCookie is the kernel's name of the network namespace; unlike its
+// inode it is never used again.
+func netnsCookie() (uint64, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("identify network namespace: %w", err)
+	}
+	defer unix.Close(fd)
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		return 0, fmt.Errorf("identify network namespace: %w", err)
+	}
+	return cookie, nil
+}
+
+func (n *node) write() error {
+	if err := n.maps[point.BPFMapNode].Put(uint32(0), &n.config); err != nil {
+		return fmt.Errorf("write configuration of the node: %w", err)
+	}
+	return nil
+}
+
+// shared are the maps that the program of a point must use.
+func (n *node) shared(spec *ebpf.CollectionSpec) map[string]*ebpf.Map {
+	out := make(map[string]*ebpf.Map)
+	for name, m := range n.maps {
+		if _, ok := spec.Maps[name]; ok {
+			out[name] = m
+		}
+	}
+	return out
+}
+
+func (n *node) close() {
+	if n == nil {
+		return
+	}
+	n.xmit.close()
+	for _, m := range n.maps {
+		m.Close()
+	}
+}
+
+// configFor is the configuration that a plan asks for, apart from triggers.
+func (n *node) configFor(p *plan.Plan) point.BPFIfitNode {
+	c := n.config
+	for dscp := range c.Unmark.Dscp {
+		c.Unmark.Dscp[dscp] = plan.NoMark
+		if unmarked, ok := p.UnmarkedDSCP(uint8(dscp)); ok {
+			c.Unmark.Dscp[dscp] = unmarked
+		}
+	}
+	c.Postcards.IntervalNs, c.Postcards.BurstNs = 0, uint64(postcardBurst)
+	if p.MaxPostcards > 0 {
+		c.Postcards.IntervalNs = max(uint64(time.Second)/uint64(p.MaxPostcards), 1)
+	}
+	c.Events.IntervalNs, c.Events.BurstNs = uint64(time.Second)/maxEvents, uint64(eventBurst)
+	return c
+}
+
+// widen adds to a configuration what only the former one has: while programs
+// are being exchanged, marks and triggers of either plan are known.
+func widen(next, former point.BPFIfitNode) point.BPFIfitNode {
+	for dscp, unmarked := range former.Unmark.Dscp {
+		if next.Unmark.Dscp[dscp] == plan.NoMark {
+			next.Unmark.Dscp[dscp] = unmarked
+		}
+	}
+	next.DelayTriggers |= former.DelayTriggers
+	next.NewFlowTriggers |= former.NewFlowTriggers
+	next.PathChangeTriggers |= former.PathChangeTriggers
+	return next
+}
+
+// PostcardRing is the ring buffer into which all points send postcards.
+func (e *Engine) PostcardRing() *ebpf.Map { return e.node.maps[point.BPFMapPostcards] }
+
+// EventRing is the ring buffer of events.
+func (e *Engine) EventRing() *ebpf.Map { return e.node.maps[point.BPFMapEvents] }
