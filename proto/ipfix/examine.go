@@ -64,7 +64,7 @@ func (s *Session) examineSet(now time.Time, domain uint32, id uint16, body []byt
 	case id == TemplateSetID, id == OptionsTemplateSetID:
 		return s.examineTemplates(now, domain, body, id == OptionsTemplateSetID)
 	case id < FirstTemplateID:
-		return 0, "set ID is reserved"
+		return -SetHeaderLength, "set ID is reserved"
 	}
 	t, _ := s.find(now, domain, id)
 	if t != nil {
