@@ -4,6 +4,23 @@ package lab
 
 import "github.com/openifit/openifit/lab/topology"
 
+// markName is the domain's one mark.
+const markName = "ifit"
+
+// markValues maps the default class, the class selectors and EF to code points
+// of pool 2, which no standard will ever use (RFC 2474 section 6).
+func markValues() []object {
+	var values []object
+	for _, v := range []struct{ unmarked, marked int }{
+		{0, 3}, {8, 11}, {16, 19}, {24, 27}, {32, 35}, {40, 43}, {46, 47}, {48, 51}, {56, 59},
+	} {
+		values = append(values, object{
+			"unmarked": v.unmarked, "config": object{"unmarked": v.unmarked, "marked": v.marked},
+		})
+	}
+	return values
+}
+
 // object is a node of a JSON_IETF tree (RFC 7951).
 type object map[string]any
 
@@ -26,6 +43,11 @@ func (o Options) initial(a topology.Node) object {
 			"namespaces": object{"namespace": []object{
 				{"id": 0, "config": object{"id": 0, "node-id": a.ID}},
 			}},
+			"marks": object{"mark": []object{{
+				"name":   markName,
+				"config": object{"name": markName, "field": "DSCP"},
+				"values": object{"value": markValues()},
+			}}},
 		},
 		"openifit-agent:interfaces": object{"interface": interfaces},
 	}
