@@ -62,7 +62,8 @@ func (s *Store) json(given *yang.Ifit, p schema.Path) []byte {
 		pattern.Keys = append(pattern.Keys, schema.Key{Value: k})
 	}
 	for _, l := range s.schema.Find(pattern, schema.View{Layers: []*yang.Ifit{given}}) {
-		return l.AppendJSON(nil, schema.Config, true)
+		text, _ := l.AppendJSON(nil, schema.Config, true)
+		return text
 	}
 	return []byte("{}")
 }

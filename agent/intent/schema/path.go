@@ -40,6 +40,11 @@ func (p Path) ID() string {
 	return string(b)
 }
 
+// Same reports whether both paths name the same place.
+func (p Path) Same(other Path) bool {
+	return p.Node == other.Node && slices.Equal(p.Keys, other.Keys)
+}
+
 // Elems returns the path's elements from the root, or from below the given
 // ancestor. They must not be modified: most are shared.
 func (p Path) Elems(below *Node) []*gpb.PathElem {
@@ -228,7 +233,7 @@ func (s *Schema) step(found []Pattern, e *gpb.PathElem, where func() string) ([]
 				continue
 			}
 			if qualified && module != c.Module && s.prefixes[module] != c.Module {
-				return nil, &Error{UnknownPath, where(), fmt.Sprintf("node %s is defined in module %s", name, c.Module)}
+				return nil, &Error{Malformed, where(), fmt.Sprintf("node %s is defined in module %s", name, c.Module)}
 			}
 			child := Pattern{c, slices.Clip(p.Keys)}
 			if c.Kind == List {

@@ -38,6 +38,12 @@ func (s *Schema) Unit(p Path) (Path, bool) {
 	return Path{u, p.Keys[:u.keys]}, true
 }
 
+// ChangedUnits returns the units that differ between two effective
+// configurations.
+func (s *Schema) ChangedUnits(before, after *yang.Ifit) []Path {
+	return slices.DeleteFunc(s.Touched(before, after), func(u Path) bool { return s.Equal(before, after, u) })
+}
+
 // Touched returns the units that two configurations do not share, in
 // ascending order. Drafts share what they did not touch.
 func (s *Schema) Touched(before, after *yang.Ifit) []Path {
@@ -149,6 +155,9 @@ func (s *Schema) Equal(a, b *yang.Ifit, unit Path) bool {
 	}
 	return x.Addr().Pointer() == y.Addr().Pointer() || reflect.DeepEqual(x.Interface(), y.Interface())
 }
+
+// Configured reports whether a configuration has a unit.
+func (s *Schema) Configured(ifit *yang.Ifit, unit Path) bool { return locate(ifit, unit).IsValid() }
 
 // Exists reports whether the configuration has the list entry that a leafref
 // names.

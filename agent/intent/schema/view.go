@@ -34,6 +34,7 @@ const (
 	State               // state, the configuration it repeats included
 	Operational         // state that repeats no configuration
 	Pushed              // everything that is not sampled
+	Sampled             // everything that is
 )
 
 // Has reports whether the content includes a leaf.
@@ -47,6 +48,8 @@ func (c Content) Has(leaf *Node) bool {
 		return !leaf.Config && !leaf.Repeats()
 	case Pushed:
 		return !leaf.Sampled
+	case Sampled:
+		return leaf.Sampled
 	}
 	return true
 }
@@ -161,7 +164,7 @@ func (l Location) Leaves(c Content, f func(Path, Value), entry func(Path)) {
 			if v, ok := l.read(n); ok {
 				f(Path{n, l.Keys}, v)
 			}
-		case c == Pushed && n.Sampled, c == Config && !n.Config:
+		case c == Pushed && n.Sampled, c == Config && !n.Config, c == Sampled && !n.Samples():
 		case n.Kind == List:
 			for _, e := range l.appendEntries(nil, n, Key{Any: true}) {
 				if entry != nil {
@@ -177,13 +180,13 @@ func (l Location) Leaves(c Content, f func(Path, Value), entry func(Path)) {
 	}
 }
 
-// AppendJSON appends the location as JSON, of RFC 7951 with ietf.
-func (l Location) AppendJSON(b []byte, c Content, ietf bool) []byte {
+// AppendJSON appends the location as JSON, of RFC 7951 with ietf, and reports
+// whether it has content.
+func (l Location) AppendJSON(b []byte, c Content, ietf bool) ([]byte, bool) {
 	if l.Node.IsLeaf() {
-		return l.value.AppendJSON(b, ietf)
+		return l.value.AppendJSON(b, ietf), true
 	}
-	b, _ = l.appendObject(b, c, ietf, true)
-	return b
+	return l.appendObject(b, c, ietf, true)
 }
 
 // appendObject appends an object and reports whether it has content. Members

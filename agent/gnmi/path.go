@@ -1,0 +1,97 @@
+package gnmi
+
+import (
+	"slices"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/openifit/openifit/agent/intent/schema"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// origins are those under which the tree may be asked for.
+var origins = []string{"", "openifit", "openconfig", "rfc7951"} //nolint:gochecknoglobals // a constant list
+
+// request is the prefix of a request, as far as answers repeat it.
+type request struct {
+	schema *schema.Schema
+	prefix *gpb.Path
+	// below is the node that the prefix leads to, when answers can be
+	// relative to it; else the root.
+	below *schema.Node
+}
+
+func newRequest(s *schema.Schema, prefix *gpb.Path) (request, error) {
+	r := request{s, prefix, s.Root}
+	if err := checkOrigin(prefix.GetOrigin()); err != nil {
+		return r, err
+	}
+	if len(prefix.GetElement()) > 0 { //nolint:staticcheck // deprecated, refused
+		return r, status.Error(codes.InvalidArgument, "prefix: the field element is obsolete, use elem")
+	}
+	if ps, err := s.Resolve(prefix.GetElem()); err == nil && len(ps) == 1 {
+		if _, exact := ps[0].Exact(); exact {
+			r.below = ps[0].Node
+		}
+	}
+	return r, nil
+}
+
+func checkOrigin(origin string) error {
+	if !slices.Contains(origins, origin) {
+		return status.Errorf(codes.InvalidArgument, "origin %q is not served; use none, openifit or openconfig", origin)
+	}
+	return nil
+}
+
+// elems returns the elements of the prefix and a path.
+func (r request) elems(p *gpb.Path) ([]*gpb.PathElem, error) {
+	if len(p.GetElement()) > 0 { //nolint:staticcheck // deprecated, refused
+		return nil, status.Error(codes.InvalidArgument, "path: the field element is obsolete, use elem")
+	}
+	if p.GetTarget() != "" {
+		return nil, status.Errorf(codes.InvalidArgument, "path: target %q belongs into the prefix", p.GetTarget())
+	}
+	if p.GetOrigin() != "" && r.prefix.GetOrigin() != "" {
+		return nil, status.Error(codes.InvalidArgument, "origin is given in both prefix and path")
+	}
+	if err := checkOrigin(p.GetOrigin()); err != nil {
+		return nil, err
+	}
+	return slices.Concat(r.prefix.GetElem(), p.GetElem()), nil
+}
+
+// resolve finds what a path of the request means.
+func (r request) resolve(p *gpb.Path) ([]schema.Pattern, error) {
+	elems, err := r.elems(p)
+	if err != nil {
+		return nil, err
+	}
+	ps, err := r.schema.Resolve(elems)
+	if err != nil {
+		return nil, requestError(err, codes.Unimplemented)
+	}
+	return schema.Outermost(ps), nil
+}
+
+// answerPrefix returns the prefix for answers whose paths are relative to the
+// request's.
+func (r request) answerPrefix() *gpb.Path {
+	if r.prefix == nil {
+		return nil
+	}
+	p := &gpb.Path{Origin: r.prefix.GetOrigin(), Target: r.prefix.GetTarget()}
+	if r.below != r.schema.Root {
+		p.Elem = r.prefix.GetElem()
+	}
+	return p
+}
+
+// prefixAt returns the prefix for answers whose paths are relative to one
+// place in the tree.
+func (r request) prefixAt(at schema.Path) *gpb.Path {
+	return &gpb.Path{
+		Origin: r.prefix.GetOrigin(), Target: r.prefix.GetTarget(),
+		Elem: at.Elems(r.schema.Root),
+	}
+}

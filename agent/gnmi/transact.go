@@ -1,0 +1,202 @@
+package gnmi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/openconfig/ygot/ygot"
+	"github.com/openifit/openifit/agent/intent"
+	"github.com/openifit/openifit/gen/yang"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// transact brings a proposal into force: in the kernel, on disk and in the
+// tree, in this order, all or nothing. The caller holds s.setting.
+func (s *Server) transact(ctx context.Context, p *intent.Proposal) error {
+	if p.Empty() {
+		return nil
+	}
+	next := p.Snapshot()
+	change, err := s.prepare(ctx, next)
+	if err != nil {
+		return err
+	}
+	if err := p.Stage(); err != nil {
+		change.Abort()
+		p.Discard()
+		return status.Error(codes.Internal, err.Error())
+	}
+	if err := ctx.Err(); err != nil {
+		change.Abort()
+		p.Discard()
+		return status.FromContextError(err).Err()
+	}
+	if err := change.Commit(); err != nil {
+		p.Discard()
+		return applierError(err, codes.Internal)
+	}
+	before := s.tree.snapshot()
+	if err := p.Publish(); err != nil {
+		p.Discard()
+		return s.rollBack(ctx, before, next.Changed, err)
+	}
+	s.describe(before, next)
+	s.tree.publish(next)
+	s.forget(before, next)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// noChange stands for a version that differs in nothing that is applied.
+type noChange struct{}
+
+func (noChange) Commit() error { return nil }
+func (noChange) Abort()        {}
+
+func (s *Server) prepare(ctx context.Context, next *intent.Snapshot) (Change, error) {
+	if next.Changed.Empty() {
+		// Only a lifetime was renewed.
+		return noChange{}, nil
+	}
+	change, err := s.applier.Prepare(ctx, next)
+	if err != nil {
+		return nil, applierError(err, codes.InvalidArgument)
+	}
+	return change, nil
+}
+
+// rollBack puts the version before back into force after the next one was
+// committed but could not be saved.
+func (s *Server) rollBack(ctx context.Context, before *intent.Snapshot, changed intent.Changes, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	old := *before
+	old.Changed = changed
+	change, err := s.prepare(ctx, &old)
+	if err == nil {
+		err = change.Commit()
+	}
+	if err != nil {
+		s.log.Error("roll back", "cause", cause, "error", err)
+		return status.Errorf(codes.Internal, "%v; rolling back failed too: %v", cause, err)
+	}
+	return status.Error(codes.Internal, cause.Error())
+}
+
+// describe puts what only the server knows of policies into their state.
+func (s *Server) describe(before, next *intent.Snapshot) {
+	for name, p := range next.Policies {
+		if before.Policies[name] == p {
+			continue
+		}
+		s.describePolicy(name, p)
+	}
+}
+
+func (s *Server) describePolicy(name string, p *intent.Policy) {
+	s.state.SetPolicy(name, func(st *yang.Policy_State) {
+		st.Id = ygot.Uint32(p.ID)
+		st.Generation = ygot.Uint32(p.Generation)
+		st.ExpiresAt = nil
+		if !p.ExpiresAt.IsZero() {
+			st.ExpiresAt = ygot.Uint64(uint64(p.ExpiresAt.UnixNano()))
+		}
+		switch {
+		case p.Expired:
+			st.OperStatus = yang.PolicyOperStatus_EXPIRED
+		case p.Failed != "":
+			st.OperStatus = yang.PolicyOperStatus_FAILED
+			st.LastError = ygot.String(p.Failed)
+		}
+	})
+}
+
+// forget drops the state of what is no longer configured. Interfaces exist
+// without configuration, and probes may be built in.
+func (s *Server) forget(before, next *intent.Snapshot) {
+	for _, name := range next.Changed.Policies {
+		if next.Policies[name] == nil {
+			s.state.DeletePolicy(name)
+		}
+	}
+	for _, name := range next.Changed.Collectors {
+		if collectors := next.Root.GetCollectors(); collectors.GetCollector(name) == nil {
+			s.state.DeleteCollector(name)
+		}
+	}
+	if n := next.Root.GetLimits().GetConfig().GetMaxEvents(); n != before.Root.GetLimits().GetConfig().GetMaxEvents() {
+		s.state.SetMaxEvents(int(n))
+	}
+}
+
+// Restore brings the loaded configuration into force. A policy that cannot be
+// is left out, with its reason shown in its state; the others go on.
+func (s *Server) Restore(ctx context.Context) error {
+	s.setting.Lock()
+	defer s.setting.Unlock()
+	snap := s.tree.snapshot()
+	s.state.SetMaxEvents(int(snap.Root.GetLimits().GetConfig().GetMaxEvents()))
+	s.state.SetNode(func(st *yang.State) {
+		for _, err := range s.intent.Broken() {
+			st.LoadError = append(st.LoadError, err.Error())
+		}
+	})
+	for name, p := range snap.Policies {
+		s.describePolicy(name, p)
+	}
+	for {
+		all := *snap
+		all.Changed = intent.Everything(snap)
+		change, err := s.applier.Prepare(ctx, &all)
+		if err == nil {
+			return change.Commit()
+		}
+		name, ok := culprit(err, snap)
+		if !ok {
+			return fmt.Errorf("restore the configuration: %w", err)
+		}
+		s.log.Error("policy cannot be restored", "policy", name, "error", err)
+		p := s.intent.ProposeFailure(name, err.Error())
+		if err := p.Publish(); err != nil {
+			return fmt.Errorf("restore the configuration: %w", err)
+		}
+		snap = p.Snapshot()
+		s.describePolicy(name, snap.Policies[name])
+		s.tree.publish(snap)
+	}
+}
+
+// culprit returns the running policy that an error blames.
+func culprit(err error, snap *intent.Snapshot) (string, bool) {
+	var blame interface{ PolicyName() string }
+	if !errors.As(err, &blame) {
+		return "", false
+	}
+	p := snap.Policies[blame.PolicyName()]
+	return blame.PolicyName(), p != nil && p.Runs()
+}
+
+// Reapply brings the version in force into force again, for when something
+// outside the configuration changed, such as the interfaces of the node.
+func (s *Server) Reapply(ctx context.Context) error {
+	s.setting.Lock()
+	defer s.setting.Unlock()
+	snap := *s.tree.snapshot()
+	snap.Changed = intent.Everything(&snap)
+	change, err := s.applier.Prepare(ctx, &snap)
+	if err != nil {
+		return err
+	}
+	return change.Commit()
+}
+
+// expire ends the policies whose lifetime is over.
+func (s *Server) expire(ctx context.Context) error {
+	s.setting.Lock()
+	defer s.setting.Unlock()
+	return s.transact(ctx, s.intent.ProposeExpiry())
+}
