@@ -1,0 +1,6 @@
+package ipfixbench
+
+import "testing"
+
+func BenchmarkSend(b *testing.B)      { Send(b) }
+func BenchmarkSendFloor(b *testing.B) { SendFloor(b) }
