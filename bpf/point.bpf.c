@@ -107,8 +107,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		if (ingress && has(IFIT_FEATURE_MARK) && pkt.selected & point.mark_mask)
 			mark_packet(skb, &pkt, now, pkt.selected & point.mark_mask);
 	}
-	if (has(IFIT_FEATURE_POSTCARD | IFIT_FEATURE_UNMARK) &&
-	    !end_mark(skb, &pkt, config, now, count, ingress))
+	if (has(IFIT_FEATURE_CODE_POINTS) && !end_mark(skb, &pkt, config, now, count, ingress))
 		return TCX_DROP;
 	return TCX_NEXT;
 }

@@ -84,6 +84,9 @@ func pointFeatures(p *plan.Point, marks bool) point.BPFIfitFeature {
 		return f
 	}
 	f |= point.BPFIfitFeatureIFIT_FEATURE_CODE_POINTS
+	if p.Postcards {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_POSTCARD
+	}
 	if p.Unmark {
 		f |= point.BPFIfitFeatureIFIT_FEATURE_UNMARK
 	}
