@@ -279,15 +279,20 @@ func TestInitialConfiguration(t *testing.T) {
 	r5, _ := o.Topology.Node("r5")
 	data, err := json.Marshal(o.initial(r5))
 	must(t, err)
-	const want = `{"openifit-agent:domain":{"config":{"enterprise-number":32473,"name":"line5","node-name":"r5","observation-domain-id":5},` +
-		`"namespaces":{"namespace":[{"config":{"id":0,"node-id":5},"id":0}]}},` +
-		`"openifit-agent:interfaces":{"interface":[{"config":{"name":"to-r4","role":"CORE"},"name":"to-r4"},{"config":{"name":"to-h2","role":"EDGE"},"name":"to-h2"}]}}`
-	if string(data) != want {
-		t.Errorf("%s\nwant\n%s", data, want)
-	}
 	var device yang.Device
 	if err := yang.Unmarshal([]byte(`{"openifit-agent:ifit":`+string(data)+`}`), &device); err != nil {
-		t.Errorf("the model does not take it: %v", err)
+		t.Fatalf("the model does not take it: %v", err)
+	}
+	domain, interfaces := device.Ifit.Domain, device.Ifit.Interfaces.Interface
+	if c := domain.Config; c.GetNodeName() != "r5" || c.GetObservationDomainId() != 5 || c.GetEnterpriseNumber() != EnterpriseNumber {
+		t.Errorf("domain %s", data)
+	}
+	if len(domain.Marks.Mark) != 1 || domain.Marks.Mark[markName].GetConfig().GetField() != yang.MarkField_DSCP {
+		t.Errorf("marks %s", data)
+	}
+	if len(interfaces) != 2 || interfaces["to-h2"].GetConfig().GetRole() != yang.InterfaceRole_EDGE ||
+		interfaces["to-r4"].GetConfig().GetRole() != yang.InterfaceRole_CORE {
+		t.Errorf("interfaces %s", data)
 	}
 }
 

@@ -1,6 +1,11 @@
 package compile
 
-import "github.com/openifit/openifit/gen/yang"
+import (
+	"maps"
+	"slices"
+
+	"github.com/openifit/openifit/gen/yang"
+)
 
 // technique is what this release can do of one technique.
 type technique struct {
@@ -108,4 +113,18 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			private: true,
 		},
 	}
+}
+
+// Techniques lists the techniques that this release can do, in a stable order.
+func Techniques() []yang.TECHNIQUE { return slices.Sorted(maps.Keys(builtTechniques())) }
+
+// DataElements lists the data elements that some technique can deliver, in a
+// stable order.
+func DataElements() []yang.DATA_ELEMENT {
+	var out []yang.DATA_ELEMENT
+	for _, t := range builtTechniques() {
+		out = append(out, t.elements...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

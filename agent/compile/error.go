@@ -60,3 +60,14 @@ func (p problems) join() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Policy is the name of the policy that is refused, empty when the refusal
+// concerns something else.
+func (e *Error) Policy() string {
+	rest, ok := strings.CutPrefix(e.Path, "/ifit/policies/policy[name=")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "]")
+	return name
+}

@@ -29,6 +29,7 @@ type Process struct {
 	log        *slog.Logger
 	node       *rate.Limiter
 	routes     atomic.Pointer[map[uint32]*route]
+	sum        sums
 	// unrouted counts records of policies without a collector left.
 	unrouted atomic.Uint64
 
@@ -38,6 +39,15 @@ type Process struct {
 	sessions  map[string]*running
 	ctx       context.Context // of Run, nil before and after
 	group     sync.WaitGroup
+}
+
+// sums are over all collectors and sessions, those that ended included.
+type sums struct{ octets, records atomic.Uint64 }
+
+// Sent is what left since the agent started: octets of IP packets, their
+// headers included, and Data Records.
+func (p *Process) Sent() (octets, dataRecords uint64) {
+	return p.sum.octets.Load(), p.sum.records.Load()
 }
 
 // running is a session and the means to end it.
@@ -158,7 +168,7 @@ func (p *Process) commit(cfg Config, t *templates, made map[uint32]byFamily) {
 			continue
 		}
 		p.stop(c.Name)
-		s := &running{session: newSession(c, p.dial, p.node, v, p.statistics, p.log), identity: id}
+		s := &running{session: newSession(c, p, v), identity: id}
 		p.sessions[c.Name] = s
 		if p.ctx != nil {
 			p.start(s)

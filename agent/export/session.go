@@ -34,6 +34,7 @@ type session struct {
 	node       *rate.Limiter
 	log        *slog.Logger
 	view       atomic.Pointer[view]
+	sum        *sums
 	statistics func() Statistics
 	wake       chan struct{}
 
@@ -71,10 +72,10 @@ type tally struct {
 // Dialer opens the transport connection to a collector.
 type Dialer func(context.Context, *Collector) (Conn, error)
 
-func newSession(c Collector, dial Dialer, node *rate.Limiter, v *view, stats func() Statistics, log *slog.Logger) *session {
+func newSession(c Collector, p *Process, v *view) *session {
 	s := &session{
-		collector: c, dial: dial, node: node, statistics: stats,
-		log:       log.With("collector", c.Name),
+		collector: c, dial: p.dial, node: p.node, statistics: p.statistics, sum: &p.sum,
+		log:       p.log.With("collector", c.Name),
 		wake:      make(chan struct{}, 1),
 		events:    newLane[records.Event](queuedEvents),
 		heavy:     newLane[records.HeavyFlow](queuedHeavyFlows),
@@ -289,6 +290,8 @@ func (s *session) transmit(m ipfix.Message) error {
 	}
 	s.retry.reset()
 	s.counters.sent(m)
+	s.sum.octets.Add(uint64(size))
+	s.sum.records.Add(uint64(m.Records))
 	return nil
 }
 

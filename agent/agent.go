@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/export"
+	"github.com/openifit/openifit/agent/gnmi"
+	"github.com/openifit/openifit/agent/intent"
+	"github.com/openifit/openifit/agent/intent/schema"
+	"github.com/openifit/openifit/agent/meter"
+	"github.com/openifit/openifit/agent/notify"
+	"github.com/openifit/openifit/agent/state"
+	"github.com/openifit/openifit/dataplane/probe"
+	"github.com/openifit/openifit/dataplane/source"
+	"github.com/openifit/openifit/gen/yang"
+	"github.com/openifit/openifit/proto/ipfix/records"
+)
+
+// Config is what an agent must know before it can read its YANG tree.
+type Config struct {
+	NodeName string
+	// StateDir holds the configuration and counters, PinDir links and maps.
+	StateDir, PinDir string
+	// Listener takes gNMI connections; the agent closes it.
+	Listener net.Listener
+	TLS      gnmi.TLSFiles
+	// InitialConfig is a file with the value of /ifit, in JSON_IETF, for an
+	// agent that has no configuration yet; empty for no such file.
+	InitialConfig string
+	Log           *slog.Logger
+}
+
+// Agent is all that runs on a node. It works in the network namespace of the
+// calling threads.
+type Agent struct {
+	log      *slog.Logger
+	engine   *probe.Engine
+	server   *gnmi.Server
+	meter    *meter.Meter
+	drainer  *drainer
+	exporter *export.Process
+	tasks    []task
+}
+
+// New takes over what is pinned and brings the saved configuration into force.
+func New(ctx context.Context, cfg Config) (_ *Agent, err error) {
+	fresh, err := isFresh(cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{log: cfg.Log}
+	if a.engine, err = probe.Open(probe.Config{PinDir: cfg.PinDir, Log: cfg.Log}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.engine.Close())
+		}
+	}()
+	if err := a.assemble(cfg); err != nil {
+		return nil, err
+	}
+	if err := a.server.Restore(ctx); err != nil {
+		return nil, err
+	}
+	if fresh && cfg.InitialConfig != "" {
+		if err := install(ctx, a.server, cfg.InitialConfig); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// assemble makes the parts and wires them together.
+func (a *Agent) assemble(cfg Config) error {
+	started := time.Now()
+	model, err := schema.Load()
+	if err != nil {
+		return err
+	}
+	saved, err := intent.Open(cfg.StateDir, model, time.Now)
+	if err != nil {
+		return err
+	}
+	store := state.New(started, int(saved.Snapshot().Root.GetLimits().GetConfig().GetMaxEvents()))
+	store.SetNode(func(n *yang.State) { showNode(n, started) })
+
+	k := &kernel{engine: a.engine, log: a.log}
+	var scratch records.Flow
+	a.meter = meter.New(func(r *meter.Record) {
+		flowRecord(&scratch, r)
+		a.exporter.Flow(&scratch)
+	})
+	count, err := openTotals(cfg.StateDir, a.meter)
+	if err != nil {
+		return err
+	}
+	apply := &applier{node: cfg.NodeName, engine: a.engine, meter: a.meter, store: store, compiler: compile.New()}
+	current := apply.current.Load
+	a.exporter = export.New(export.DialUDP, (&statistics{current, count, k}).read, a.log)
+	apply.exporter = a.exporter
+	apply.notifier = notify.New(store.AppendEvent, func(e *notify.Event) {
+		a.exporter.Event(e.Number, e.TriggerName, &e.Event)
+	})
+	flows, err := source.NewRecords(a.engine)
+	if err != nil {
+		return err
+	}
+	a.drainer = newDrainer(flows, a.meter, count, a.log)
+	lease := &leases{engine: a.engine, current: current, log: a.log}
+	heavy := newHeavyFlows(source.NewSketches(a.engine, a.log), current, a.exporter)
+	apply.follow = func(now *applied) {
+		k.forget()
+		lease.renew(now.result)
+		a.drainer.configure(now.result)
+		count.keep(numbers(now.snapshot))
+	}
+	cost := &overhead{sample: (&costs{a.exporter, current, k, count}).read}
+	(&readers{
+		current: current, kernel: k, meter: a.meter, totals: count, drainer: a.drainer,
+		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost,
+	}).register(store)
+
+	a.server, err = gnmi.New(gnmi.Options{
+		Schema: model, Intent: saved, State: store, Applier: apply, Log: a.log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	samples, err := a.sampleTasks(apply.notifier)
+	if err != nil {
+		return err
+	}
+	listen, err := newListenTask(a.server, cfg)
+	if err != nil {
+		return err
+	}
+	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost,
+		&linkWatch{changed: func() { a.followLinks(current()) }, log: a.log})
+	return nil
+}
+
+// numbers are those of all configured policies.
+func numbers(s *intent.Snapshot) map[uint32]bool {
+	out := make(map[uint32]bool, len(s.Policies))
+	for _, p := range s.Policies {
+		out[p.ID] = true
+	}
+	return out
+}
+
+// followLinks applies the configuration anew when interfaces came or went, and
+// shows those that changed.
+func (a *Agent) followLinks(now *applied) {
+	l, err := readLinks()
+	if err != nil {
+		a.log.Error("interfaces are unknown", "error", err)
+		return
+	}
+	if now == nil || slices.Equal(now.links, l) {
+		return
+	}
+	if err := a.server.Reapply(context.Background()); err != nil {
+		a.log.Error("configuration does not follow the interfaces", "error", err)
+	}
+}
+
+// Run serves until ctx ends. Then it takes a last look at what the kernel has
+// counted, exports it, and leaves the probes running.
+func (a *Agent) Run(ctx context.Context) error {
+	exporting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	exported := make(chan error, 1)
+	go func() { exported <- a.exporter.Run(exporting) }()
+	err := serve(ctx, a.tasks)
+	a.drainer.once()
+	a.meter.Flush()
+	stop()
+	err = errors.Join(err, <-exported)
+	if cerr := a.engine.Close(); cerr != nil {
+		err = errors.Join(err, fmt.Errorf("close probe engine: %w", cerr))
+	}
+	return err
+}

@@ -1,0 +1,165 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/export"
+	"github.com/openifit/openifit/agent/gnmi"
+	"github.com/openifit/openifit/agent/intent"
+	"github.com/openifit/openifit/agent/meter"
+	"github.com/openifit/openifit/agent/notify"
+	"github.com/openifit/openifit/agent/state"
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/probe"
+)
+
+// applied is a configuration in force.
+type applied struct {
+	snapshot *intent.Snapshot
+	result   *compile.Result
+	links    links
+}
+
+// policy finds a policy by name.
+func (a *applied) policy(name string) *compile.Policy {
+	if a == nil {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(a.result.Policies, name, func(p compile.Policy, name string) int {
+		switch {
+		case p.Name < name:
+			return -1
+		case p.Name > name:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil
+	}
+	return &a.result.Policies[i]
+}
+
+// applier brings configurations into force: in the kernel first, then in the
+// processes that depend on it.
+type applier struct {
+	node     string
+	engine   *probe.Engine
+	meter    *meter.Meter
+	exporter *export.Process
+	notifier *notify.Notifier
+	store    *state.Store
+	// follow is called with each configuration that has come into force.
+	follow func(*applied)
+
+	compiler *compile.Compiler
+	current  atomic.Pointer[applied]
+}
+
+// Prepare compiles and loads; nothing changes that packets or collectors see.
+// The server prepares one version at a time.
+func (a *applier) Prepare(_ context.Context, next *intent.Snapshot) (gnmi.Change, error) {
+	c, err := a.prepare(next)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
+	l, err := readLinks()
+	if err != nil {
+		return nil, refuse(err)
+	}
+	refs := make(map[string]flow.PolicyRef, len(next.Policies))
+	for name, p := range next.Policies {
+		if p.Runs() {
+			refs[name] = flow.PolicyRef{ID: p.ID, Generation: p.Generation}
+		}
+	}
+	result, err := a.compiler.Compile(compile.Input{Tree: next.Root, Refs: refs, Links: l.byName()})
+	if err != nil {
+		return nil, refuse(err)
+	}
+	c := &change{applier: a, next: &applied{next, result, l}, before: a.current.Load()}
+	if err := c.missing(); err != nil {
+		return nil, refuse(err)
+	}
+	if c.export, err = a.exporter.Prepare(exportConfig(result, a.nodeName(result), l)); err != nil {
+		return nil, refuse(err)
+	}
+	if c.kernel, err = a.engine.Prepare(result.Plan); err != nil {
+		return nil, &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
+	}
+	return c, nil
+}
+
+// nodeName is the configured name, or else the one the agent was started with.
+func (a *applier) nodeName(r *compile.Result) string {
+	if r.Domain.NodeName != "" {
+		return r.Domain.NodeName
+	}
+	return a.node
+}
+
+// change is a prepared configuration.
+type change struct {
+	applier      *applier
+	next, before *applied
+	kernel       *probe.Change
+	export       func()
+}
+
+// missing refuses a policy that newly names an interface which the kernel
+// lacks. One that was there before may come back.
+func (c *change) missing() error {
+	if c.before == nil || c.before.snapshot.Serial == c.next.snapshot.Serial {
+		// The agent starts, or the interfaces have changed.
+		return nil
+	}
+	for i := range c.next.result.Policies {
+		p := &c.next.result.Policies[i]
+		old := c.before.policy(p.Name)
+		for _, m := range p.Missing {
+			known := old != nil && slices.ContainsFunc(old.Missing, func(o *compile.Error) bool { return *o == *m })
+			if !known && slices.Contains(c.next.snapshot.Changed.Policies, p.Name) {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// Commit brings the configuration into force. The meter and the notifier know
+// the policies before the kernel does, so that nothing comes from strangers.
+func (c *change) Commit() error {
+	a := c.applier
+	a.tell(c.next)
+	if err := c.kernel.Commit(); err != nil {
+		a.tell(c.before)
+		return &refusal{code: codes.Internal, err: fmt.Errorf("change probes: %w", err)}
+	}
+	c.export()
+	a.current.Store(c.next)
+	a.follow(c.next)
+	a.publish(c.before, c.next)
+	return nil
+}
+
+// Abort discards the configuration.
+func (c *change) Abort() { c.kernel.Abort() }
+
+// tell configures those who take what the kernel measured.
+func (a *applier) tell(to *applied) {
+	if to == nil {
+		to = &applied{result: new(compile.Result)}
+	}
+	a.meter.Configure(meterPolicies(to.result))
+	a.notifier.Configure(notifyPolicies(to.result), to.links.names())
+}

@@ -1,0 +1,88 @@
+package agent
+
+import (
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// Version tells which build this is.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "devel"
+}
+
+// showNode fills in what stays the same while the agent runs. The features
+// are those that the engine has insisted on when it was opened.
+func showNode(s *yang.State, started time.Time) {
+	s.AgentVersion = ptr(Version())
+	s.StartedAt = ptr(uint64(started.UnixNano()))
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err == nil {
+		s.KernelRelease = ptr(unix.ByteSliceToString(uts.Release[:]))
+	}
+	c := s.GetOrCreateCapabilities()
+	c.Technique = compile.Techniques()
+	c.DataElement = compile.DataElements()
+	c.ObservationPointKind = []yang.ObservationPointKind{
+		yang.ObservationPointKind_TCX, yang.ObservationPointKind_NET_DEV_START_XMIT,
+	}
+	features := c.GetOrCreateKernelFeatures()
+	features.KernelFeature = make(map[string]*yang.State_Capabilities_KernelFeature)
+	for _, name := range []string{"tcx", "ring-buffer", "map-in-map", "mono-delivery-time"} {
+		features.KernelFeature[name] = &yang.State_Capabilities_KernelFeature{Name: ptr(name), Available: ptr(true)}
+	}
+}
+
+// showClock and showMultipath may change while the agent runs.
+func showClock(c *yang.State_Capabilities_Clock) {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	if err != nil {
+		return
+	}
+	const unsynchronised = 5 // TIME_ERROR
+	c.Synchronized = ptr(state != unsynchronised && t.Status&unix.STA_UNSYNC == 0)
+	c.EstimatedError = ptr(uint64(max(t.Esterror, 0)) * 1000)
+	c.MaximumError = ptr(uint64(max(t.Maxerror, 0)) * 1000)
+}
+
+// showMultipath tells whether extension headers may move flows to another
+// path: policy 0 of IPv6 hashes the flow label and the next header.
+func showMultipath(c *yang.State_Capabilities) {
+	c.FibMultipathHashPolicyIpv4 = sysctl8("net/ipv4/fib_multipath_hash_policy")
+	c.FibMultipathHashPolicyIpv6 = sysctl8("net/ipv6/fib_multipath_hash_policy")
+	if c.FibMultipathHashPolicyIpv6 != nil {
+		c.EcmpNeutral = ptr(*c.FibMultipathHashPolicyIpv6 != 0)
+	}
+}
+
+func sysctl8(name string) *uint8 {
+	data, err := os.ReadFile("/proc/sys/" + name)
+	if err != nil {
+		return nil
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 8)
+	if err != nil {
+		return nil
+	}
+	return ptr(uint8(n))
+}

@@ -1,0 +1,131 @@
+package agent
+
+import (
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/export"
+	"github.com/openifit/openifit/agent/meter"
+	"github.com/openifit/openifit/agent/notify"
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/yang"
+	"github.com/openifit/openifit/proto/ipfix"
+	"github.com/openifit/openifit/proto/ipfix/records"
+)
+
+// maxCachedFlows bounds the Flow Cache of one policy.
+const maxCachedFlows = 1 << 17
+
+// meterPolicies is what the Metering Process needs to know of a compiled tree.
+func meterPolicies(r *compile.Result) []meter.Policy {
+	var out []meter.Policy
+	for i := range r.Policies {
+		p := &r.Policies[i]
+		if !p.Active() {
+			continue
+		}
+		keys, _ := meter.ParseKeys(p.FlowKeys)
+		m := meter.Policy{
+			PolicyRef: p.PolicyRef,
+			Records:   p.Technique == yang.TECHNIQUE_FLOW_METERING,
+			Sampled:   p.Select.Algorithm != plan.SelectAll,
+			Keys:      keys, LocalOriginated: p.LocalOriginated,
+			ActiveTimeout: p.Export.ActiveTimeout, IdleTimeout: p.Export.IdleTimeout,
+			MaxFlows: maxCachedFlows, Rules: p.Rules,
+		}
+		for _, at := range p.Points {
+			if observesElsewhere(p, at) {
+				m.Silent = append(m.Silent, at.PointID)
+			} else {
+				m.Points = append(m.Points, at.PointID)
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// observesElsewhere: postcards of packets that were counted as they arrived.
+func observesElsewhere(p *compile.Policy, at compile.Point) bool {
+	return p.Technique == yang.TECHNIQUE_PBT_M && at.Direction == flow.Egress
+}
+
+// notifyPolicies is what the notifier needs to know of a compiled tree.
+func notifyPolicies(r *compile.Result) []notify.Policy {
+	var out []notify.Policy
+	for i := range r.Policies {
+		p := &r.Policies[i]
+		if len(p.Triggers) == 0 {
+			continue
+		}
+		n := notify.Policy{PolicyRef: p.PolicyRef, Name: p.Name}
+		for _, t := range p.Triggers {
+			n.Triggers = append(n.Triggers, t.Name)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// exportConfig is what the Exporting Process needs to know of a compiled tree.
+func exportConfig(r *compile.Result, node string, l links) export.Config {
+	out := export.Config{
+		NodeName: node, ObservationDomain: r.Domain.ObservationDomain,
+		EnterpriseNumber: r.Domain.EnterpriseNumber, MaxOctets: r.Limits.ExportOctets,
+	}
+	for _, i := range l {
+		out.Interfaces = append(out.Interfaces, export.Interface{Index: i.index, Name: i.name})
+	}
+	for _, c := range r.Collectors {
+		out.Collectors = append(out.Collectors, export.Collector(c))
+	}
+	for i := range r.Policies {
+		p := &r.Policies[i]
+		if !p.Active() || len(p.Export.Collectors) == 0 {
+			continue
+		}
+		e := export.Policy{
+			PolicyRef: p.PolicyRef, Name: p.Name, Owner: p.Owner,
+			Collectors: p.Export.Collectors, Failover: p.Export.Failover,
+			FlowKeys: p.FlowKeys, Delay: measuresDelay(p), BatchTimeout: p.Export.BatchTimeout,
+			MaxRecords: p.Export.MaxRecords, MaxOctets: p.Export.MaxOctets,
+		}
+		switch p.Select.Algorithm {
+		case plan.SelectSystematicCount:
+			e.Selection = export.Selection{
+				Algorithm: records.SystematicCount, Interval: p.Select.Interval, Space: p.Select.Space,
+			}
+		case plan.SelectUniform:
+			e.Selection = export.Selection{Algorithm: records.UniformProbabilistic, Probability: p.Probability}
+		}
+		out.Policies = append(out.Policies, e)
+	}
+	return out
+}
+
+func measuresDelay(p *compile.Policy) bool {
+	for _, at := range p.Points {
+		if at.Actions&plan.ActDelay != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// flowRecord writes what the meter counted as a record for export.
+func flowRecord(out *records.Flow, in *meter.Record) {
+	*out = records.Flow{
+		Origin: records.Origin{Policy: in.Policy.ID, Generation: in.Policy.Generation},
+		Tuple: records.Tuple{
+			Source: in.Key.Source, Destination: in.Key.Destination,
+			SourcePort: in.Key.SourcePort, DestinationPort: in.Key.DestinationPort, Protocol: in.Key.Protocol,
+		},
+		IPVersion: in.Family, DiffServ: in.Key.DSCP, FlowLabel: in.Key.FlowLabel, VLAN: in.Key.VLAN,
+		IngressInterface: in.IngressIfindex, EgressInterface: in.EgressIfindex,
+		Direction: records.Direction(in.Direction),
+		Octets:    in.Octets, Packets: in.Packets,
+		Start: ipfix.UnixNano(in.First), End: ipfix.UnixNano(in.Last),
+		TCPControlBits: in.TCPFlags, MinimumHopLimit: in.MinTTL, MaximumHopLimit: in.MaxTTL,
+		EndReason: records.FlowEndReason(in.EndReason),
+		DelayMin:  in.Delay.Min, DelayMax: in.Delay.Max, DelaySum: in.Delay.Sum, DelayPackets: in.Delay.Packets,
+	}
+}

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"github.com/openifit/openifit/agent/export"
+)
+
+// costs reads the counters that telemetry overhead is computed from.
+type costs struct {
+	exporter *export.Process
+	current  func() *applied
+	kernel   *kernel
+	totals   *totals
+}
+
+func (c *costs) read(out *spent) {
+	out.octets, out.records = c.exporter.Sent()
+	view := c.kernel.now()
+	for i := range view.programs {
+		out.inPrograms += view.programs[i].RunTime
+	}
+	if now := c.current(); now != nil {
+		for i := range now.result.Policies {
+			p := &now.result.Policies[i]
+			out.selected += selected(p, c.totals.of(p.ID), view.policies[p.ID].Selected)
+		}
+	}
+	for _, p := range view.policies {
+		out.lost += p.PostcardsLost
+	}
+}
+
+// statistics tells collectors what the Metering Process counted and lost.
+type statistics struct {
+	current func() *applied
+	totals  *totals
+	kernel  *kernel
+}
+
+func (s *statistics) read() export.Statistics {
+	var out export.Statistics
+	view := s.kernel.now()
+	for _, p := range view.points {
+		out.InsertRefused += p.Refused
+	}
+	for _, p := range view.policies {
+		out.RingLost += p.PostcardsLost
+	}
+	out.IgnoredPackets = out.InsertRefused + out.RingLost
+	now := s.current()
+	if now == nil {
+		return out
+	}
+	for i := range now.result.Policies {
+		p := &now.result.Policies[i]
+		total := s.totals.of(p.ID)
+		out.Selections = append(out.Selections, export.SelectionStatistics{
+			Policy: p.ID, Observed: total.PacketsObserved,
+			Selected: selected(p, total, view.policies[p.ID].Selected),
+		})
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/meter"
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/source"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// defaultDrain is how often flow tables are read for policies that only count.
+const defaultDrain = time.Second
+
+// drainer moves flow records from the kernel to the Metering Process.
+type drainer struct {
+	records *source.Records
+	meter   *meter.Meter
+	totals  *totals
+	since   time.Time // the meter's clock counts from here
+	log     *slog.Logger
+	// changed tells of a new interval.
+	changed chan time.Duration
+
+	mu sync.Mutex
+	// flows counts the flows in the tables of each interface at the last drain.
+	flows map[uint32]uint32
+}
+
+func newDrainer(r *source.Records, m *meter.Meter, t *totals, log *slog.Logger) *drainer {
+	return &drainer{
+		records: r, meter: m, totals: t, since: time.Now(), log: log,
+		changed: make(chan time.Duration, 1), flows: make(map[uint32]uint32),
+	}
+}
+
+// String names the task.
+func (d *drainer) String() string { return "drain of flow tables" }
+
+// Run drains until ctx ends.
+func (d *drainer) Run(ctx context.Context) error {
+	timer := time.NewTimer(defaultDrain)
+	defer timer.Stop()
+	interval := defaultDrain
+	for {
+		select {
+		case <-timer.C:
+			d.once()
+		case interval = <-d.changed:
+		case <-ctx.Done():
+			return nil
+		}
+		timer.Reset(interval)
+	}
+}
+
+// once drains all tables. A failure leaves the records for the next time.
+func (d *drainer) once() {
+	now := time.Since(d.since)
+	flows := make(map[uint32]uint32)
+	err := d.records.Drain(func(r *flow.Record) {
+		if !r.Sampled {
+			flows[r.Ifindex]++
+		}
+		d.meter.Observe(r, now)
+	})
+	if err != nil {
+		d.log.Error("flow tables could not be drained", "error", err)
+	}
+	d.meter.Drained(now)
+	if err := d.totals.save(); err != nil {
+		d.log.Error("counters could not be saved", "error", err)
+	}
+	d.mu.Lock()
+	d.flows = flows
+	d.mu.Unlock()
+}
+
+// flowsAt is the number of flows of an interface at the last drain.
+func (d *drainer) flowsAt(ifindex uint32) uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.flows[ifindex]
+}
+
+// configure takes the shortest interval that a policy asks for.
+func (d *drainer) configure(r *compile.Result) {
+	interval := time.Duration(0)
+	for i := range r.Policies {
+		p := &r.Policies[i]
+		if p.Active() && p.Technique == yang.TECHNIQUE_FLOW_METERING &&
+			(interval == 0 || p.Export.DrainInterval < interval) {
+			interval = p.Export.DrainInterval
+		}
+	}
+	if interval == 0 {
+		interval = defaultDrain
+	}
+	for {
+		select {
+		case d.changed <- interval:
+			return
+		case <-d.changed:
+			// An older interval that nobody has read.
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe"
+)
+
+// freshness is how old the kernel's counters may be when somebody reads the
+// state of many objects one by one.
+const freshness = 200 * time.Millisecond
+
+// kernel reads the engine's counters for the state.
+type kernel struct {
+	engine *probe.Engine
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	read time.Time
+	view kernelView
+}
+
+// kernelView is what the kernel had counted at one moment.
+type kernelView struct {
+	points   map[plan.PointID]probe.PointCounters
+	policies map[uint32]probe.PolicyCounters // summed over points
+	programs []probe.ProgramState
+}
+
+// now returns a recent view, which must not be changed.
+func (k *kernel) now() kernelView {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if time.Since(k.read) < freshness {
+		return k.view
+	}
+	view, err := k.look()
+	if err != nil {
+		// What was read last is still true, though old.
+		k.log.Warn("kernel counters could not be read", "error", err)
+		return k.view
+	}
+	k.view, k.read = view, time.Now()
+	return view
+}
+
+// forget makes the next reading a new one, because probes have changed.
+func (k *kernel) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.read = time.Time{}
+}
+
+func (k *kernel) look() (kernelView, error) {
+	view := kernelView{
+		points:   make(map[plan.PointID]probe.PointCounters),
+		policies: make(map[uint32]probe.PolicyCounters),
+	}
+	points, err := k.engine.PointCounters()
+	if err != nil {
+		return view, err
+	}
+	for _, c := range points {
+		view.points[c.Point] = c
+	}
+	policies, err := k.engine.PolicyCounters()
+	if err != nil {
+		return view, err
+	}
+	for _, c := range policies {
+		sum := view.policies[c.Policy]
+		addCounters(&sum, &c)
+		view.policies[c.Policy] = sum
+	}
+	view.programs, err = k.engine.Programs()
+	return view, err
+}
+
+func addCounters(sum, c *probe.PolicyCounters) {
+	sum.Observed += c.Observed
+	sum.Selected += c.Selected
+	sum.Refused += c.Refused
+	sum.Marked += c.Marked
+	sum.NoMark += c.NoMark
+	sum.NoPacketID += c.NoPacketID
+	sum.LeaseExpired += c.LeaseExpired
+	sum.Postcards += c.Postcards
+	sum.PostcardsSuppressed += c.PostcardsSuppressed
+	sum.PostcardsLost += c.PostcardsLost
+}

@@ -1,0 +1,197 @@
+package agent
+
+import (
+	"slices"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/export"
+	"github.com/openifit/openifit/agent/meter"
+	"github.com/openifit/openifit/agent/notify"
+	"github.com/openifit/openifit/agent/state"
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// readers fill in what moves all the time, when somebody asks for it.
+type readers struct {
+	current  func() *applied
+	kernel   *kernel
+	meter    *meter.Meter
+	totals   *totals
+	drainer  *drainer
+	exporter *export.Process
+	notifier *notify.Notifier
+	leases   *leases
+	heavy    *heavyFlows
+	overhead *overhead
+}
+
+// register tells the state whom to ask.
+func (r *readers) register(store *state.Store) {
+	store.OnReadPolicy(r.policy)
+	store.OnReadInterface(r.iface)
+	store.OnReadCollector(r.collector)
+	store.OnReadNode(r.node)
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func (r *readers) policy(name string, out *yang.Policy) {
+	p := r.current().policy(name)
+	if p == nil {
+		return
+	}
+	s := out.GetOrCreateState()
+	view := r.kernel.now()
+	total, kernel, sent := r.totals.of(p.ID), view.policies[p.ID], r.exporter.Policy(p.ID)
+	s.PacketsObserved, s.OctetsObserved = &total.PacketsObserved, &total.OctetsObserved
+	s.PacketsSelected = ptr(selected(p, total, kernel.Selected))
+	s.FlowsRefused = &kernel.Refused
+	s.RecordsExported, s.RecordsDropped = &sent.Exported, &sent.Dropped
+	s.Events = ptr(r.notifier.Counts(p.ID).Events)
+	if until := r.leases.expiry(p.ID); !until.IsZero() {
+		s.LeaseExpiresAt = ptr(uint64(until.UnixNano()))
+	}
+	showMarking(p, &kernel, s)
+	r.programs(p, view, s)
+	r.hits(p, out)
+	if p.Technique == yang.TECHNIQUE_FLOW_SKETCH {
+		r.heavy.show(p, s)
+	}
+}
+
+// selected is what packet selection took, where the policy selects at all.
+func selected(p *compile.Policy, total meter.Totals, kernel uint64) uint64 {
+	switch {
+	case p.Technique == yang.TECHNIQUE_FLOW_METERING:
+		return total.PacketsSelected
+	case p.Select.Algorithm == plan.SelectAll:
+		return total.PacketsObserved
+	}
+	return kernel
+}
+
+// showMarking fills in what concerns marks and postcards.
+func showMarking(p *compile.Policy, c *probe.PolicyCounters, s *yang.Policy_State) {
+	if p.Technique != yang.TECHNIQUE_PBT_M {
+		return
+	}
+	s.PacketsMarked, s.Postcards = ptr(c.Marked), ptr(c.Postcards)
+	s.PostcardsLimited, s.PostcardsLost = ptr(c.PostcardsSuppressed), ptr(c.PostcardsLost)
+	s.SamplesLost = ptr(c.PostcardsLost)
+	skips := s.GetOrCreateSkips()
+	skips.Skip = make(map[yang.SkipReason]*yang.Policy_State_Skip)
+	for reason, packets := range map[yang.SkipReason]uint64{
+		yang.SkipReason_UNMAPPED_VALUE: c.NoMark, yang.SkipReason_NO_LEASE: c.LeaseExpired,
+		yang.SkipReason_OTHER: c.NoPacketID,
+	} {
+		skips.Skip[reason] = &yang.Policy_State_Skip{Reason: reason, Packets: ptr(packets)}
+	}
+}
+
+func (r *readers) hits(p *compile.Policy, out *yang.Policy) {
+	configured := out.GetFlowSelection().GetRules()
+	for _, h := range r.meter.Hits(p.ID) {
+		if configured == nil {
+			configured = out.GetOrCreateFlowSelection().GetOrCreateRules()
+		}
+		rule := configured.GetRule(h.Sequence)
+		if rule == nil {
+			rule = &yang.Policy_FlowSelection_Rule{SequenceId: ptr(h.Sequence)}
+			if configured.Rule == nil {
+				configured.Rule = make(map[uint32]*yang.Policy_FlowSelection_Rule)
+			}
+			configured.Rule[h.Sequence] = rule
+		}
+		rule.GetOrCreateState().Hits = ptr(h.Packets)
+	}
+}
+
+func (r *readers) programs(p *compile.Policy, view kernelView, s *yang.Policy_State) {
+	for i := range view.programs {
+		prog := &view.programs[i]
+		if prog.ID == 0 || !slices.ContainsFunc(prog.Policies, func(ref flow.PolicyRef) bool { return ref.ID == p.ID }) {
+			continue
+		}
+		list := s.GetOrCreatePrograms()
+		if list.Program == nil {
+			list.Program = make(map[uint32]*yang.Policy_State_Program)
+		}
+		direction, name := yang.ProgramDirection_INGRESS, "ifit_ingress"
+		if prog.Point.Direction == flow.Egress {
+			direction, name = yang.ProgramDirection_EGRESS, "ifit_egress"
+		}
+		list.Program[prog.ID] = &yang.Policy_State_Program{
+			Id: ptr(prog.ID), Name: &name, Tag: ptr(prog.Tag), Kind: yang.ObservationPointKind_TCX,
+			Interface: ptr(prog.Interface), Direction: direction,
+			LoadedAt:  ptr(uint64(prog.LoadedAt.UnixNano())),
+			RunTimeNs: ptr(uint64(prog.RunTime)), RunCount: ptr(prog.RunCount),
+		}
+	}
+}
+
+func (r *readers) iface(_ string, out *yang.Interface) {
+	s := out.GetOrCreateState()
+	if s.Ifindex == nil {
+		return
+	}
+	view := r.kernel.now()
+	var observed, refused, stripped, dropped, passed, unmarked uint64
+	for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
+		c, ok := view.points[plan.PointID{Ifindex: *s.Ifindex, Direction: d}]
+		if !ok {
+			continue
+		}
+		observed += c.Packets
+		refused += c.Refused
+		stripped += c.ForeignStripped
+		dropped += c.ForeignDropped
+		passed += c.ForeignPassed
+		unmarked += c.Unmarked
+	}
+	for i := range view.programs {
+		if prog := &view.programs[i]; prog.Point.Ifindex == *s.Ifindex && prog.ID != 0 {
+			s.Probe = append(s.Probe, "ifit_"+map[flow.Direction]string{flow.Ingress: "ingress", flow.Egress: "egress"}[prog.Point.Direction])
+		}
+	}
+	s.PacketsObserved, s.FlowsRefused = &observed, &refused
+	s.ForeignMarksStripped, s.ForeignMarksDropped, s.ForeignMarksPassed = &stripped, &dropped, &passed
+	s.PacketsUnmarked = &unmarked
+	s.Flows = ptr(r.drainer.flowsAt(*s.Ifindex))
+}
+
+func (r *readers) collector(name string, s *yang.Collector_State) {
+	for _, c := range r.exporter.Collectors() {
+		if c.Collector.Name != name {
+			continue
+		}
+		s.SessionState = sessionState(c.State)
+		s.Messages, s.Octets, s.DataRecords = ptr(c.Messages), ptr(c.Octets), ptr(c.DataRecords)
+		s.DroppedRecords, s.QueuedRecords, s.Reconnects = ptr(c.Dropped), ptr(c.Queued), ptr(c.Reconnects)
+		if c.LastError != "" {
+			s.LastError = ptr(c.LastError)
+		}
+	}
+}
+
+func sessionState(s export.SessionState) yang.SessionState {
+	switch s {
+	case export.Connecting:
+		return yang.SessionState_CONNECTING
+	case export.Established:
+		return yang.SessionState_ESTABLISHED
+	case export.BackingOff:
+		return yang.SessionState_BACKOFF
+	case export.Idle:
+	}
+	return yang.SessionState_IDLE
+}
+
+func (r *readers) node(s *yang.State) {
+	r.overhead.show(s.GetOrCreateTelemetryOverhead())
+	c := s.GetOrCreateCapabilities()
+	showMultipath(c)
+	showClock(c.GetOrCreateClock())
+}
