@@ -11,10 +11,11 @@ import (
 // Applier brings a version of the configuration into force. The server calls
 // it for one version at a time.
 //
-// An error that has a method GRPCStatus() *status.Status decides the code of
-// the answer; any other becomes INVALID_ARGUMENT with its text. An error with
-// a method PolicyName() string lets the server leave out just that policy when
-// the configuration is put back into force at start.
+// An error that wraps one with a method GRPCStatus() *status.Status decides the
+// code of the answer, and so does a *compile.Error; any other becomes
+// INVALID_ARGUMENT with its text. A *compile.Error below a policy, or an error
+// with a method PolicyName() string, lets the server leave out just that policy
+// when the configuration is put back into force at start.
 type Applier interface {
 	// Prepare does everything that may fail for a reason of the
 	// configuration: compile, load, verify, fill maps. It changes nothing

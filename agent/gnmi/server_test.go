@@ -106,11 +106,16 @@ func start(t testing.TB) *node {
 
 func startIn(t testing.TB, dir string) *node {
 	t.Helper()
+	return startWith(t, dir, nil)
+}
+
+func startWith(t testing.TB, dir string, prepare func(*intent.Snapshot) error) *node {
+	t.Helper()
 	cfg, err := intent.Open(dir, sch, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{state: state.New(time.Now(), 1024), applier: &applier{}, dir: dir}
+	n := &node{state: state.New(time.Now(), 1024), applier: &applier{prepare: prepare}, dir: dir}
 	n.server, err = gnmi.New(gnmi.Options{
 		Schema: sch, Intent: cfg, State: n.state, Applier: n.applier,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now,
@@ -121,7 +126,9 @@ func startIn(t testing.TB, dir string) *node {
 	if err := n.server.Restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	n.applier.take()
+	if prepare == nil {
+		n.applier.take()
+	}
 	listener := bufconn.Listen(1 << 20)
 	g := n.server.NewGRPC(nil)
 	served := make(chan error, 1)
@@ -239,4 +246,18 @@ func wantCode(t testing.TB, err error, code codes.Code, parts ...string) {
 			t.Errorf("error %q does not mention %q", err, p)
 		}
 	}
+}
+
+// same compares long texts and shows where they part.
+func same(t testing.TB, what, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	i := 0
+	for i < min(len(got), len(want)) && got[i] == want[i] {
+		i++
+	}
+	cut := func(s string) string { return s[max(0, i-40):min(len(s), i+80)] }
+	t.Errorf("%s changed: ...%s..., want ...%s...", what, cut(got), cut(want))
 }

@@ -2,7 +2,6 @@ package gnmi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/openconfig/ygot/ygot"
@@ -172,12 +171,9 @@ func (s *Server) Restore(ctx context.Context) error {
 
 // culprit returns the running policy that an error blames.
 func culprit(err error, snap *intent.Snapshot) (string, bool) {
-	var blame interface{ PolicyName() string }
-	if !errors.As(err, &blame) {
-		return "", false
-	}
-	p := snap.Policies[blame.PolicyName()]
-	return blame.PolicyName(), p != nil && p.Runs()
+	name, ok := blamed(err)
+	p := snap.Policies[name]
+	return name, ok && p != nil && p.Runs()
 }
 
 // Reapply brings the version in force into force again, for when something

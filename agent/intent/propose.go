@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -82,15 +83,12 @@ func (s *Store) apply(d *schema.Draft, op Op) error {
 	if op.Kind == Delete {
 		return d.Delete(patterns)
 	}
-	if len(patterns) != 1 {
+	if slices.ContainsFunc(op.Elems, wild) {
 		return &schema.Error{Code: schema.Malformed, Path: patterns[0].String(), Reason: "wildcards are for deletes only"}
 	}
-	path, ok := settable(patterns[0], op.Elems)
+	path, ok := settable(patterns[0])
 	if !ok {
-		return &schema.Error{
-			Code: schema.Malformed, Path: patterns[0].String(),
-			Reason: "a replace or update names one place: wildcards are for deletes only, and every list on the way needs its key",
-		}
+		return &schema.Error{Code: schema.Malformed, Path: patterns[0].String(), Reason: "every list on the way needs its key"}
 	}
 	if op.Kind == Replace {
 		return d.Replace(path, op.Value)
@@ -98,10 +96,23 @@ func (s *Store) apply(d *schema.Draft, op Op) error {
 	return d.Update(path, op.Value)
 }
 
-// settable returns the path that a pattern stands for in a replace or update;
-// only the last list may lack its key.
-func settable(p schema.Pattern, elems []*gpb.PathElem) (schema.Path, bool) {
-	if n := len(p.Keys); p.Node.Kind == schema.List && p.Keys[n-1].Any && len(elems[len(elems)-1].GetKey()) == 0 {
+// wild reports whether a path element stands for several.
+func wild(e *gpb.PathElem) bool {
+	if e.GetName() == "*" || e.GetName() == "..." {
+		return true
+	}
+	for _, v := range e.GetKey() {
+		if v == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// settable returns the path that a pattern without wildcards stands for in a
+// replace or update; only the last list may lack its key.
+func settable(p schema.Pattern) (schema.Path, bool) {
+	if n := len(p.Keys); p.Node.Kind == schema.List && p.Keys[n-1].Any {
 		p.Keys = p.Keys[:n-1]
 	}
 	return p.Exact()
