@@ -49,18 +49,36 @@ static __always_inline bool is_of_interest(const struct packet *pkt, bool ingres
 	return point.policies && pkt->marked && (!ingress || pkt->stays);
 }
 
+/* What policies do with the packet, beyond counting it. */
+static __always_inline void act(struct __sk_buff *skb, struct packet *pkt, const struct ifit_node *config,
+				const struct ifit_live *now, struct ifit_counters *count, bool ingress)
+{
+	if (has(IFIT_FEATURE_SAMPLE))
+		pkt->selected = select_packet(skb, pkt, now);
+	if (has(IFIT_FEATURE_SKETCH) && pkt->selected & point.sketch_mask)
+		sketch_packet(pkt, config);
+	if (has(IFIT_FEATURE_EVENT) && pkt->accepted & point.event_mask)
+		watch_packet(skb, pkt, config, count, pkt->accepted & point.event_mask, ingress);
+	if (ingress && has(IFIT_FEATURE_MARK) && pkt->selected & point.mark_mask)
+		mark_packet(skb, pkt, now, pkt->selected & point.mark_mask);
+}
+
 static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 {
-	const struct ifit_node *config = node_config();
+	const struct ifit_node *config = NULL;
+	struct ifit_counters *count = point_counters();
 	struct packet pkt = {};
-	struct ifit_counters *count;
 	struct ifit_live *now;
 	__u32 zero = 0;
 
-	count = point_counters();
 	now = bpf_map_lookup_elem(&live, &zero);
-	if (!count || !now || !config)
+	if (!count || !now)
 		return TCX_NEXT;
+	if (has(IFIT_FEATURES_OF_NODE)) {
+		config = node_config();
+		if (!config)
+			return TCX_NEXT;
+	}
 	pkt.segments = skb->gso_segs ? skb->gso_segs : 1;
 	count->packets += pkt.segments;
 
@@ -76,7 +94,8 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 	}
 	if (pkt.truncated)
 		count->truncated += pkt.segments;
-	count->octets += segmented_octets(&pkt);
+	pkt.wire_octets = segmented_octets(&pkt);
+	count->octets += pkt.wire_octets;
 
 	if (has(IFIT_FEATURE_CODE_POINTS)) {
 		read_mark(&pkt, config);
@@ -84,28 +103,16 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		    !admit_foreign(skb, &pkt, count, ingress))
 			return TCX_DROP;
 	}
-
-	pkt.now = read_clock();
-	if (ingress && has(IFIT_FEATURE_STAMP))
-		stamp_arrival(skb, &pkt);
-	if (!ingress && has(IFIT_FEATURE_DELAY))
-		read_arrival(skb, &pkt);
+	take_time(skb, &pkt, ingress);
 	if (ingress && has(IFIT_FEATURE_CODE_POINTS) && pkt.marked)
 		pkt.stays = is_delivered_here(skb, &pkt);
 
 	if (is_of_interest(&pkt, ingress)) {
-		mask_key(&pkt.key);
-		pkt.key.generation = now->ruleset;
+		complete_key(&pkt, now->ruleset);
 		pkt.accepted = meter(skb, &pkt, count);
 		pkt.selected = pkt.accepted;
-		if (has(IFIT_FEATURE_SAMPLE))
-			pkt.selected = select_packet(skb, &pkt, now);
-		if (has(IFIT_FEATURE_SKETCH) && pkt.selected & point.sketch_mask)
-			sketch_packet(&pkt, config);
-		if (has(IFIT_FEATURE_EVENT) && pkt.accepted & point.event_mask)
-			watch_packet(skb, &pkt, config, count, pkt.accepted & point.event_mask, ingress);
-		if (ingress && has(IFIT_FEATURE_MARK) && pkt.selected & point.mark_mask)
-			mark_packet(skb, &pkt, now, pkt.selected & point.mark_mask);
+		if (has(IFIT_FEATURES_OF_ACTION))
+			act(skb, &pkt, config, now, count, ingress);
 	}
 	if (has(IFIT_FEATURE_CODE_POINTS) && !end_mark(skb, &pkt, config, now, count, ingress))
 		return TCX_DROP;

@@ -44,6 +44,19 @@ enum ifit_feature {
 	IFIT_FEATURE_EVERY_PACKET = 1 << 14,	/* some policy looks at packets without marks */
 };
 
+/* Fields of a flow key that some policy of a point reads, as dataplane/plan numbers them. */
+enum ifit_key_field {
+	IFIT_KEY_SOURCE_ADDRESS = 1 << 0,
+	IFIT_KEY_DESTINATION_ADDRESS = 1 << 1,
+	IFIT_KEY_SOURCE_PORT = 1 << 2,
+	IFIT_KEY_DESTINATION_PORT = 1 << 3,
+	IFIT_KEY_PROTOCOL = 1 << 4,
+	IFIT_KEY_DSCP = 1 << 5,
+	IFIT_KEY_FLOW_LABEL = 1 << 6,
+	IFIT_KEY_VLAN = 1 << 7,
+	IFIT_KEY_5_TUPLE = (1 << 5) - 1,
+};
+
 /* Packet selection methods, as dataplane/plan numbers them. */
 enum ifit_algorithm {
 	IFIT_SELECT_ALL = 0,
@@ -63,7 +76,7 @@ struct ifit_flow_id {
 	__u8 proto;
 	__u8 family;	/* 4 or 6 */
 	__u16 zero;
-};
+} __attribute__((aligned(4)));
 _Static_assert(sizeof(struct ifit_flow_id) == 40, "flow id");
 
 /*
@@ -199,9 +212,11 @@ _Static_assert(sizeof(struct ifit_slot) == 12, "slot");
 /* All that is constant for one load of a point's program. */
 struct ifit_point {
 	enum ifit_feature features;	/* a set of them */
+	enum ifit_key_field key_fields;	/* likewise */
 	__u32 ifindex;
 	__u32 policies;	/* slots in use */
 	__u32 sampled_slots;
+	__u32 zero;
 	__u64 always_mask;	/* accept every flow */
 	__u64 rule_mask;
 	__u64 list_mask;
@@ -212,7 +227,6 @@ struct ifit_point {
 	__u64 sketch_mask;	/* at most one */
 	__u64 event_mask;	/* have triggers */
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
-	struct ifit_flow_key key_mask;	/* ones where some policy reads the field */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
 };

@@ -141,12 +141,28 @@ __noinline __u64 classify(const struct ifit_flow_key *key)
 	return vector;
 }
 
-/* Zeroes the header fields that no policy of the point reads. */
-static __always_inline void mask_key(struct ifit_flow_key *key)
+/* Makes the key what the policies of the point read; all else in it is zero. */
+static __always_inline void complete_key(struct packet *pkt, __u32 generation)
 {
-	__u64 *word = (__u64 *)key;
-	const volatile __u64 *mask = (const volatile __u64 *)&point.key_mask;
+	struct ifit_flow_key *key = &pkt->key;
 
-	for (int i = 0; i < sizeof(*key) / sizeof(*word); i++)
-		word[i] &= mask[i];
+	key->generation = generation;
+	if (point.key_fields == IFIT_KEY_5_TUPLE)
+		return;
+	if (!reads(IFIT_KEY_SOURCE_ADDRESS))
+		__builtin_memset(key->id.saddr, 0, sizeof(key->id.saddr));
+	if (!reads(IFIT_KEY_DESTINATION_ADDRESS))
+		__builtin_memset(key->id.daddr, 0, sizeof(key->id.daddr));
+	if (!reads(IFIT_KEY_SOURCE_PORT))
+		key->id.sport = 0;
+	if (!reads(IFIT_KEY_DESTINATION_PORT))
+		key->id.dport = 0;
+	if (!reads(IFIT_KEY_PROTOCOL))
+		key->id.proto = 0;
+	if (reads(IFIT_KEY_DSCP))
+		key->dscp = pkt->dscp;
+	if (reads(IFIT_KEY_FLOW_LABEL))
+		key->flow_label = pkt->flow_label;
+	if (reads(IFIT_KEY_VLAN))
+		key->vlan = pkt->vlan;
 }

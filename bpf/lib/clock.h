@@ -5,18 +5,6 @@
 #include "packet.h"
 
 /*
- * The coarse clock costs two thirds of the precise one, and milliseconds are
- * enough for the times of a flow. A point that needs delays reads the precise
- * one and uses it for both.
- */
-static __always_inline __u64 read_clock(void)
-{
-	if (has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY))
-		return bpf_ktime_get_ns();
-	return bpf_ktime_get_coarse_ns();
-}
-
-/*
  * Always overwrites: a sender's own TCP departure time crosses network
  * namespaces and would pass for an arrival. The kernel takes the stamp off
  * packets that it delivers locally.
@@ -37,4 +25,22 @@ static __always_inline void read_arrival(const struct __sk_buff *skb, struct pac
 		return;
 	if (skb->tstamp <= pkt->now)
 		pkt->arrival = skb->tstamp;
+}
+
+/*
+ * The coarse clock costs a fraction of the precise one, and milliseconds are
+ * enough for the times of a flow. A point that needs delays reads the precise
+ * one and uses it for both.
+ */
+static __always_inline void take_time(struct __sk_buff *skb, struct packet *pkt, bool ingress)
+{
+	if (!has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY)) {
+		pkt->now = bpf_ktime_get_coarse_ns();
+		return;
+	}
+	pkt->now = bpf_ktime_get_ns();
+	if (ingress)
+		stamp_arrival(skb, pkt);
+	else
+		read_arrival(skb, pkt);
 }

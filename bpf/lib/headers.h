@@ -32,6 +32,12 @@
 #define IPPROTO_SCTP 132
 #define IPPROTO_UDPLITE 136
 
+/* The least that a transport header holds; DCCP's is as long as SCTP's. */
+#define TCP_OCTETS 20
+#define UDP_OCTETS 8
+#define ICMP_OCTETS 8
+#define SCTP_OCTETS 12
+
 /* RFC 7125: the reserved bits count, the data offset does not. */
 #define TCP_CONTROL_BITS 0x0fff
 
@@ -45,4 +51,22 @@ static __always_inline bool is_extension(__u8 proto)
 {
 	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT ||
 	       proto == IPPROTO_AH || proto == IPPROTO_DSTOPTS;
+}
+
+static __always_inline __u32 transport_octets(__u8 proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return TCP_OCTETS;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		return UDP_OCTETS;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return ICMP_OCTETS;
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		return SCTP_OCTETS;
+	}
+	return 0;
 }

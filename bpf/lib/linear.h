@@ -94,7 +94,7 @@ static __always_inline bool read_flow(struct linear *at, __be16 type_be, struct 
 		transport = skip_ipv6(at, id);
 	else
 		return false;
-	if (!transport || !peek(at, octets, sizeof(octets)))
+	if (!transport || at->left < transport_octets(id->proto) || !peek(at, octets, sizeof(octets)))
 		return id->family;
 	if (has_ports(id->proto)) {
 		id->sport = octets[0] << 8 | octets[1];

@@ -28,14 +28,13 @@ struct {
  */
 static __always_inline void read_mark(struct packet *pkt, const struct ifit_node *config)
 {
-	__u8 unmarked = config->unmark.dscp[pkt->key.dscp & 63];
+	__u8 unmarked = config->unmark.dscp[pkt->dscp & 63];
 
 	pkt->ipv4 = pkt->key.id.family == 4;
-	pkt->wire_dscp = pkt->key.dscp;
+	pkt->wire_dscp = pkt->dscp;
 	pkt->marked = unmarked != IFIT_NO_MARK;
 	if (pkt->marked)
-		pkt->key.dscp = unmarked & 63;
-	pkt->dscp = pkt->key.dscp;
+		pkt->dscp = unmarked & 63;
 }
 
 /*

@@ -26,13 +26,20 @@ struct {
 } flow_tables SEC(".maps");
 
 /*
- * The record of the packet's key on this CPU, made if there is none; NULL
- * when the table is full. Another CPU may insert first, hence the look-up
- * after a refused insert.
+ * Makes a record; NULL when the table is full. Another CPU may be first, hence
+ * the look-up after a refused insert.
  */
-static __always_inline struct ifit_flow *flow_record(const struct ifit_flow_key *key)
+static __noinline struct ifit_flow *new_flow_record(void *table, const struct ifit_flow_key *key)
 {
 	struct ifit_flow empty = {};
+
+	bpf_map_update_elem(table, key, &empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(table, key);
+}
+
+/* The record of the key on this CPU; NULL when there is no place for it. */
+static __always_inline struct ifit_flow *flow_record(const struct ifit_flow_key *key)
+{
 	struct ifit_flow *flow;
 	__u32 zero = 0;
 	void *table;
@@ -41,10 +48,7 @@ static __always_inline struct ifit_flow *flow_record(const struct ifit_flow_key 
 	if (!table)
 		return NULL;
 	flow = bpf_map_lookup_elem(table, key);
-	if (flow)
-		return flow;
-	bpf_map_update_elem(table, key, &empty, BPF_NOEXIST);
-	return bpf_map_lookup_elem(table, key);
+	return flow ? flow : new_flow_record(table, key);
 }
 
 /* Octets that leave as segments, each with a copy of the headers. */
@@ -106,7 +110,7 @@ static __always_inline __u64 meter(const struct __sk_buff *skb, const struct pac
 	}
 	if (!flow->packets)
 		flow->policies = classify(&pkt->key);
-	add_packet(flow, skb, pkt, pkt->segments, segmented_octets(pkt));
+	add_packet(flow, skb, pkt, pkt->segments, pkt->wire_octets);
 	return flow->policies;
 }
 
@@ -115,7 +119,7 @@ static __always_inline void meter_sampled(const struct __sk_buff *skb, struct pa
 					  __u32 generation, __u32 selected,
 					  struct ifit_policy_counters *count)
 {
-	__u64 octets = segmented_octets(pkt);
+	__u64 octets = pkt->wire_octets;
 	struct ifit_flow *flow;
 
 	pkt->key.policy = policy;

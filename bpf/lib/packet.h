@@ -5,19 +5,22 @@
 #include "point.h"
 
 struct packet {
-	struct ifit_flow_key key;
+	struct ifit_flow_key key;	/* the 5-tuple; the rest by complete_key */
 	__u64 accepted;	/* slots that accept the flow */
 	__u64 selected;	/* slots of those that take this very packet */
 	__u64 now;	/* monotonic; see clock.h for its precision */
 	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp */
-	__u32 octets;	/* of the IP packet as its header says; see meter.h for super-packets */
+	__u64 wire_octets;	/* as if super-packets had been segmented */
+	__u32 octets;	/* of the IP packet as its header says */
 	__u32 segments;	/* 1 unless a super-packet */
 	__u16 network;	/* offset of the IP header */
 	__u16 transport;	/* offset of what follows the IP header and its extensions */
 	__u16 payload;	/* offset behind the transport header, 0 when that is unknown */
 	__u16 tcp_flags;
+	__u32 flow_label;
+	__u16 vlan;	/* of the outermost tag */
 	__u8 ttl;
-	__u8 dscp;	/* before marking; the key has it only where some policy reads it */
+	__u8 dscp;	/* before marking */
 	__u8 wire_dscp;	/* as it is in the packet now */
 	bool ipv4;
 	bool marked;

@@ -21,40 +21,35 @@ struct hdr_cursor {
 	void *end;
 };
 
-/* Returns the header at the cursor and moves behind it, NULL when it is cut off. */
-static __always_inline void *take(struct hdr_cursor *cur, __u32 size)
+static __always_inline bool in_bounds(const struct hdr_cursor *cur, __u32 size)
 {
-	void *header = cur->pos;
-
-	if (header + size > cur->end)
-		return NULL;
-	cur->pos = header + size;
-	return header;
+	return cur->pos + size <= cur->end;
 }
 
-/* Stores the Ethertype behind all VLAN tags; returns false when it is cut off. */
+/* Moves over the Ethernet header and all VLAN tags; false when they are cut off. */
 static __always_inline bool parse_ethernet(struct hdr_cursor *cur, const struct __sk_buff *skb,
 					   struct packet *pkt, __be16 *type_be)
 {
-	struct ethhdr *eth = take(cur, sizeof(*eth));
+	struct ethhdr *eth = cur->pos;
 	bool tagged = skb->vlan_present;
 
-	if (!eth)
+	if (!in_bounds(cur, sizeof(*eth)))
 		return false;
+	cur->pos += sizeof(*eth);
 	/* The kernel has moved the outermost tag out of the packet already. */
 	if (tagged)
-		pkt->key.vlan = skb->vlan_tci & VLAN_VID_MASK;
+		pkt->vlan = skb->vlan_tci & VLAN_VID_MASK;
 	*type_be = eth->h_proto;
 	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
-		struct vlan_hdr *tag;
+		struct vlan_hdr *tag = cur->pos;
 
 		if (*type_be != bpf_htons(ETH_P_8021Q) && *type_be != bpf_htons(ETH_P_8021AD))
 			break;
-		tag = take(cur, sizeof(*tag));
-		if (!tag)
+		if (!in_bounds(cur, sizeof(*tag)))
 			return false;
+		cur->pos += sizeof(*tag);
 		if (!tagged)
-			pkt->key.vlan = bpf_ntohs(tag->h_vlan_TCI) & VLAN_VID_MASK;
+			pkt->vlan = bpf_ntohs(tag->h_vlan_TCI) & VLAN_VID_MASK;
 		tagged = true;
 		*type_be = tag->h_vlan_encapsulated_proto;
 	}
@@ -62,85 +57,106 @@ static __always_inline bool parse_ethernet(struct hdr_cursor *cur, const struct 
 }
 
 /*
- * Reads ports or ICMP type and code. left is what the IP header leaves for
- * it: a short packet may be padded by Ethernet, and padding has no ports.
+ * The hash of the flow tables reads the key by words. A word that was stored
+ * in pieces could not be read until the pieces have reached the cache, so the
+ * pieces are put together before. This source is little endian.
  */
-static __always_inline void parse_transport(struct hdr_cursor *cur, struct packet *pkt, __u32 left)
+static __always_inline void set_ports(struct ifit_flow_id *id, __u16 sport, __u16 dport)
 {
-	struct ifit_flow_id *id = &pkt->key.id;
-	__u32 header = 8;
-	__be16 *ports_be;
-	__u8 *octets;
+	__u32 word = sport | (__u32)dport << 16;
 
-	if (id->proto == IPPROTO_TCP)
-		header = 20;
-	else if (id->proto == IPPROTO_SCTP || id->proto == IPPROTO_DCCP)
-		header = 12;
-	else if (!has_ports(id->proto) && id->proto != IPPROTO_ICMP && id->proto != IPPROTO_ICMPV6)
-		header = 0;
+	__builtin_memcpy(&id->sport, &word, sizeof(word));
+}
 
-	if (left < header) {
-		pkt->truncated = true;
-		return;
-	}
-	pkt->payload = pkt->transport + header;
-	if (!header)
-		return;
-	octets = cur->pos;
-	if ((void *)octets + 8 > cur->end) {
-		pkt->truncated = true;
-		return;
-	}
-	if (!has_ports(id->proto)) {
-		id->dport = octets[0] << 8 | octets[1];
-		return;
-	}
-	if (id->proto == IPPROTO_TCP) {
-		if ((void *)octets + 20 > cur->end) {
-			pkt->truncated = true;
-			return;
-		}
-		pkt->tcp_flags = (octets[12] << 8 | octets[13]) & TCP_CONTROL_BITS;
-		header = (octets[12] >> 4) * 4;
-	} else if (id->proto == IPPROTO_DCCP) {
-		header = octets[4] * 4;
-	}
-	ports_be = (__be16 *)octets;
-	id->sport = bpf_ntohs(ports_be[0]);
-	id->dport = bpf_ntohs(ports_be[1]);
+static __always_inline void set_protocol(struct ifit_flow_id *id, __u8 proto, __u8 family)
+{
+	__u32 word = proto | (__u32)family << 8;
+
+	__builtin_memcpy(&id->proto, &word, sizeof(word));
+}
+
+static __always_inline void take_ports(struct packet *pkt, const __be16 *ports_be, __u32 header)
+{
+	set_ports(&pkt->key.id, bpf_ntohs(ports_be[0]), bpf_ntohs(ports_be[1]));
 	pkt->payload = pkt->transport + header;
 }
 
-static __always_inline int parse_ipv4(struct hdr_cursor *cur, struct packet *pkt)
+/*
+ * Reads ports or ICMP type and code; false when they are cut off. left is what
+ * the IP header leaves for them: a short packet may be padded by Ethernet, and
+ * padding has no ports.
+ */
+static __always_inline bool parse_transport(const struct hdr_cursor *cur, struct packet *pkt, __u8 proto,
+					    __u32 left)
 {
-	struct iphdr *iph = take(cur, sizeof(*iph));
-	__u16 frag;
-	__u32 size;
+	const __u8 *octets = cur->pos;
 
-	if (!iph)
+	switch (proto) {
+	case IPPROTO_TCP:
+		if (left < TCP_OCTETS || !in_bounds(cur, TCP_OCTETS))
+			return false;
+		pkt->tcp_flags = (octets[12] << 8 | octets[13]) & TCP_CONTROL_BITS;
+		take_ports(pkt, cur->pos, (octets[12] >> 4) * 4);
+		return true;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		if (left < UDP_OCTETS || !in_bounds(cur, UDP_OCTETS))
+			return false;
+		take_ports(pkt, cur->pos, UDP_OCTETS);
+		return true;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (left < ICMP_OCTETS || !in_bounds(cur, ICMP_OCTETS))
+			return false;
+		set_ports(&pkt->key.id, 0, octets[0] << 8 | octets[1]);
+		pkt->payload = pkt->transport + ICMP_OCTETS;
+		return true;
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		if (left < SCTP_OCTETS || !in_bounds(cur, SCTP_OCTETS))
+			return false;
+		take_ports(pkt, cur->pos, proto == IPPROTO_SCTP ? SCTP_OCTETS : octets[4] * 4);
+		return true;
+	}
+	pkt->payload = pkt->transport;
+	return true;
+}
+
+static __always_inline int parse_ipv4(struct hdr_cursor *cur, const struct __sk_buff *skb, struct packet *pkt)
+{
+	const struct iphdr *iph = cur->pos;
+	__u32 size;
+	__u16 frag;
+
+	if (!in_bounds(cur, sizeof(*iph)))
 		return PARSE_CUT;
 	size = iph->ihl * 4;
 	pkt->octets = bpf_ntohs(iph->tot_len);
-	if (iph->version != 4 || size < sizeof(*iph) || (pkt->octets && pkt->octets < size))
+	/* BIG TCP leaves the length zero. */
+	if (!pkt->octets)
+		pkt->octets = skb->len - pkt->network;
+	if (iph->version != 4 || size < sizeof(*iph) || pkt->octets < size)
 		return PARSE_BROKEN;
 
-	pkt->key.id.family = 4;
 	__builtin_memcpy(pkt->key.id.saddr, &iph->saddr, 4);
 	__builtin_memcpy(pkt->key.id.daddr, &iph->daddr, 4);
-	pkt->key.id.proto = iph->protocol;
-	pkt->key.dscp = iph->tos >> 2;
+	set_protocol(&pkt->key.id, iph->protocol, 4);
+	pkt->dscp = iph->tos >> 2;
 	pkt->ttl = iph->ttl;
 	pkt->transport = pkt->network + size;
 
-	frag = bpf_ntohs(iph->frag_off);
-	pkt->fragment = frag & (IP_MF | IP_OFFSET);
-	if (frag & IP_OFFSET)
-		return PARSE_OK;
-	if (!take(cur, size - sizeof(*iph))) {
+	frag = iph->frag_off & bpf_htons(IP_MF | IP_OFFSET);
+	if (frag) {
+		pkt->fragment = true;
+		if (frag & bpf_htons(IP_OFFSET))
+			return PARSE_OK;
+	}
+	if (!in_bounds(cur, size)) {
 		pkt->truncated = true;
 		return PARSE_OK;
 	}
-	parse_transport(cur, pkt, pkt->octets ? pkt->octets - size : ~0U);
+	cur->pos += size;
+	pkt->truncated = !parse_transport(cur, pkt, iph->protocol, pkt->octets - size);
 	return PARSE_OK;
 }
 
@@ -191,66 +207,67 @@ __noinline int skip_extensions(struct __sk_buff *skb, struct packet *pkt)
 
 static __always_inline int parse_ipv6(struct hdr_cursor *cur, struct __sk_buff *skb, struct packet *pkt)
 {
-	struct ipv6hdr *ip6h = take(cur, sizeof(*ip6h));
-	__u32 size = sizeof(*ip6h);
+	const struct ipv6hdr *ip6h = cur->pos;
+	__u8 proto;
+	__u32 left;
 
-	if (!ip6h)
+	if (!in_bounds(cur, sizeof(*ip6h)))
 		return PARSE_CUT;
 	if (ip6h->version != 6)
 		return PARSE_BROKEN;
+	cur->pos += sizeof(*ip6h);
 
-	pkt->key.id.family = 6;
+	proto = ip6h->nexthdr;
+	left = bpf_ntohs(ip6h->payload_len);
+	if (!left)
+		left = skb->len - pkt->network - sizeof(*ip6h);
 	__builtin_memcpy(pkt->key.id.saddr, &ip6h->saddr, 16);
 	__builtin_memcpy(pkt->key.id.daddr, &ip6h->daddr, 16);
-	pkt->key.id.proto = ip6h->nexthdr;
-	pkt->key.dscp = ip6h->priority << 2 | ip6h->flow_lbl[0] >> 6;
-	pkt->key.flow_label = (ip6h->flow_lbl[0] & 0x0f) << 16 | ip6h->flow_lbl[1] << 8 | ip6h->flow_lbl[2];
+	set_protocol(&pkt->key.id, proto, 6);
+	pkt->dscp = ip6h->priority << 2 | ip6h->flow_lbl[0] >> 6;
+	pkt->flow_label = (ip6h->flow_lbl[0] & 0x0f) << 16 | ip6h->flow_lbl[1] << 8 | ip6h->flow_lbl[2];
 	pkt->ttl = ip6h->hop_limit;
-	pkt->transport = pkt->network + size;
-	if (ip6h->payload_len)
-		pkt->octets = bpf_ntohs(ip6h->payload_len) + size;
+	pkt->octets = left + sizeof(*ip6h);
+	pkt->transport = pkt->network + sizeof(*ip6h);
 
-	if (is_extension(ip6h->nexthdr)) {
+	if (is_extension(proto)) {
 		int length = skip_extensions(skb, pkt);
 
 		if (length < 0)
 			return PARSE_OK;
-		size += length;
-		if (length > IP6_MAX_EXTENSION_OCTETS || !take(cur, length) ||
-		    (pkt->octets && pkt->octets < size)) {
+		if (length > IP6_MAX_EXTENSION_OCTETS || !in_bounds(cur, length) || left < length) {
 			pkt->truncated = true;
 			return PARSE_OK;
 		}
+		cur->pos += length;
+		left -= length;
+		proto = pkt->key.id.proto;
 	}
-	parse_transport(cur, pkt, pkt->octets ? pkt->octets - size : ~0U);
+	pkt->truncated = !parse_transport(cur, pkt, proto, left);
 	return PARSE_OK;
 }
 
-/* Reads what the linear part of the packet holds. A function of its own
- * because it runs again after the headers were pulled. */
+/*
+ * Reads what the linear part of the packet holds. A global function, which
+ * the verifier checks by itself: its many ways would multiply with those of
+ * the rest of the program.
+ */
 __noinline int parse_linear(struct __sk_buff *skb, struct packet *pkt)
 {
 	struct hdr_cursor cur = {
 		.pos = (void *)(long)skb->data,
 		.end = (void *)(long)skb->data_end,
 	};
-	void *start = cur.pos;
 	__be16 type_be;
-	int result;
 
 	if (!pkt || !parse_ethernet(&cur, skb, pkt, &type_be))
 		return PARSE_CUT;
-	pkt->network = cur.pos - start;
+	pkt->network = cur.pos - (void *)(long)skb->data;
 	if (type_be == bpf_htons(ETH_P_IP))
-		result = parse_ipv4(&cur, pkt);
-	else if (type_be == bpf_htons(ETH_P_IPV6))
-		result = parse_ipv6(&cur, skb, pkt);
-	else
-		return PARSE_NOT_IP;
-	/* BIG TCP leaves the length in the IP header zero. */
-	if (!pkt->octets)
-		pkt->octets = skb->len - pkt->network;
-	return result;
+		return parse_ipv4(&cur, skb, pkt);
+	if (type_be == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(&cur, skb, pkt);
+	return PARSE_NOT_IP;
 }
 
 /* Copies headers out of the fragments of the skb; false when that changes nothing. */

@@ -23,6 +23,21 @@ struct {
 	__type(value, struct ifit_live);
 } live SEC(".maps");
 
+static __always_inline bool reads(__u32 key_field)
+{
+	return point.key_fields & key_field;
+}
+
+/*
+ * Features are tested group by group where packets pass that need none of
+ * them: the verifier removes what a test guards, but not the test.
+ */
+#define IFIT_FEATURES_OF_ACTION \
+	(IFIT_FEATURE_SAMPLE | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_MARK)
+#define IFIT_FEATURES_OF_NODE                                                                    \
+	(IFIT_FEATURE_CODE_POINTS | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_POSTCARD | \
+	 IFIT_FEATURE_UNMARK)
+
 static __always_inline bool has(__u32 feature)
 {
 	return point.features & feature;

@@ -152,11 +152,31 @@ struct __sk_buff {
 	__u64 hwtstamp;
 };
 
+/* The context of XDP programs, a fixed user API. */
+struct xdp_md {
+	__u32 data;
+	__u32 data_end;
+	__u32 data_meta;
+	__u32 ingress_ifindex;
+	__u32 rx_queue_index;
+	__u32 egress_ifindex;
+};
+
+enum xdp_action {
+	XDP_DROP = 1,
+	XDP_PASS = 2,
+};
+
+/* Opaque; the verifier knows it by its name. */
+struct bpf_spin_lock {
+	__u32 val;
+};
+
 struct ethhdr {
 	__u8 h_dest[ETH_ALEN];
 	__u8 h_source[ETH_ALEN];
 	__be16 h_proto;
-} __attribute__((packed));
+};
 
 struct vlan_hdr {
 	__be16 h_vlan_TCI;

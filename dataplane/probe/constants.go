@@ -1,8 +1,6 @@
 package probe
 
 import (
-	"unsafe"
-
 	"github.com/cilium/ebpf"
 
 	"github.com/openifit/openifit/dataplane/flow"
@@ -67,9 +65,7 @@ func constants(p *plan.Point, states map[uint32]uint32, marks bool, numbers trig
 		}
 	}
 	c.Features = uint32(features)
-	// The two types are one struct of abi.h, which the generator names in one
-	// place and spells out in the other.
-	*(*point.BPFIfitFlowKey)(unsafe.Pointer(&c.KeyMask)) = keyMask(p.ReadFields())
+	c.KeyFields = uint32(p.ReadFields())
 	return c
 }
 
@@ -121,43 +117,5 @@ func algorithm(a plan.Algorithm) point.BPFIfitAlgorithm {
 		return point.BPFIfitAlgorithmIFIT_SELECT_UNIFORM
 	default:
 		return point.BPFIfitAlgorithmIFIT_SELECT_ALL
-	}
-}
-
-// keyMask has ones where the key of a flow holds a field that is read. The
-// address family always counts.
-func keyMask(fields plan.KeyField) point.BPFIfitFlowKey {
-	var m point.BPFIfitFlowKey
-	m.Id.Family = ^m.Id.Family
-	if fields&plan.KeySourceAddress != 0 {
-		fill(m.Id.Saddr[:])
-	}
-	if fields&plan.KeyDestinationAddress != 0 {
-		fill(m.Id.Daddr[:])
-	}
-	if fields&plan.KeySourcePort != 0 {
-		m.Id.Sport = ^m.Id.Sport
-	}
-	if fields&plan.KeyDestinationPort != 0 {
-		m.Id.Dport = ^m.Id.Dport
-	}
-	if fields&plan.KeyProtocol != 0 {
-		m.Id.Proto = ^m.Id.Proto
-	}
-	if fields&plan.KeyDSCP != 0 {
-		m.Dscp = ^m.Dscp
-	}
-	if fields&plan.KeyFlowLabel != 0 {
-		m.FlowLabel = ^m.FlowLabel
-	}
-	if fields&plan.KeyVLAN != 0 {
-		m.Vlan = ^m.Vlan
-	}
-	return m
-}
-
-func fill(octets []byte) {
-	for i := range octets {
-		octets[i] = 0xff
 	}
 }

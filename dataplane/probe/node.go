@@ -123,7 +123,9 @@ func openNodeMap(path string, spec *ebpf.MapSpec, usable bool) (*ebpf.Map, bool,
 
 func emptyConfig() point.BPFIfitNode {
 	var c point.BPFIfitNode
-	fill(c.Unmark.Dscp[:])
+	for i := range c.Unmark.Dscp {
+		c.Unmark.Dscp[i] = plan.NoMark
+	}
 	var seed [8]byte
 	_, _ = rand.Read(seed[:])
 	c.SketchSeed = max(binary.NativeEndian.Uint64(seed[:]), 1)

@@ -174,9 +174,11 @@ type BPFIfitNode struct {
 type BPFIfitPoint struct {
 	_            structs.HostLayout
 	Features     uint32
+	KeyFields    uint32
 	Ifindex      uint32
 	Policies     uint32
 	SampledSlots uint32
+	Zero         uint32
 	AlwaysMask   uint64
 	RuleMask     uint64
 	ListMask     uint64
@@ -187,26 +189,7 @@ type BPFIfitPoint struct {
 	SketchMask   uint64
 	EventMask    uint64
 	SlotTriggers [64]uint64
-	KeyMask      struct {
-		_  structs.HostLayout
-		Id struct {
-			_      structs.HostLayout
-			Saddr  [16]uint8
-			Daddr  [16]uint8
-			Sport  uint16
-			Dport  uint16
-			Proto  uint8
-			Family uint8
-			Zero   uint16
-		}
-		FlowLabel  uint32
-		Vlan       uint16
-		Dscp       uint8
-		Zero       uint8
-		Policy     uint32
-		Generation uint32
-	}
-	Slot [64]struct {
+	Slot         [64]struct {
 		_         structs.HostLayout
 		Policy    uint32
 		Algorithm uint32

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What the program of a point is measured by: a generator of live frames, the
+ * least that any meter must do (floor), and a meter of the usual design (peer).
+ */
+#include "lib/vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "lib/abi.h"
+#include "lib/headers.h"
+
+#define BATCH 64	/* frames that the kernel hands on at once */
+#define BATCHES 16384	/* whose times are kept */
+
+struct bench_generator {
+	__u64 sent;	/* frames; Go starts a run by setting it to 0 */
+	__u64 batch_end;
+	__u32 flows;	/* source addresses to go through, one per frame */
+	__u32 zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bench_generator);
+} generator SEC(".maps");
+
+/* Nanoseconds that the network stack took for each batch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BATCHES);
+	__type(key, __u32);
+	__type(value, __u64);
+} batch_times SEC(".maps");
+
+static __always_inline void time_batch(struct bench_generator *g, __u64 n)
+{
+	__u32 batch = n / BATCH - 1;
+	__u64 *took;
+
+	if (n % BATCH == 0 && n > 0) {
+		took = bpf_map_lookup_elem(&batch_times, &batch);
+		if (took)
+			*took = bpf_ktime_get_ns() - g->batch_end;
+	}
+	if (n % BATCH == BATCH - 1)
+		g->batch_end = bpf_ktime_get_ns();
+}
+
+/*
+ * Runs on every frame of a batch before any of them enters the stack, so that
+ * from the last frame of one batch to the first of the next is the stack's
+ * time. Frames are recycled: whatever changes is written every time. The
+ * checksums are left wrong, nobody looks.
+ */
+SEC("xdp")
+int bench_generate(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *iph = (void *)(eth + 1);
+	struct bench_generator *g;
+	__u32 zero = 0;
+	__u64 n;
+
+	g = bpf_map_lookup_elem(&generator, &zero);
+	if (!g || (void *)(iph + 1) > (void *)(long)ctx->data_end)
+		return XDP_DROP;
+	n = g->sent++;
+	time_batch(g, n);
+	if (g->flows)
+		iph->saddr = bpf_htonl(10 << 24 | (__u32)(n % g->flows));
+	return XDP_PASS;
+}
+
+/* Ends the way of the frames, behind what is measured. */
+SEC("tcx/ingress")
+int bench_drop(struct __sk_buff *skb)
+{
+	return TCX_DROP;
+}
+
+SEC("tcx/ingress")
+int bench_empty(struct __sk_buff *skb)
+{
+	return TCX_NEXT;
+}
+
+/* The 5-tuple of TCP and UDP without options and extensions. */
+static __always_inline bool read_tuple(struct __sk_buff *skb, struct ifit_flow_id *id, __u32 *octets)
+{
+	void *end = (void *)(long)skb->data_end;
+	struct ethhdr *eth = (void *)(long)skb->data;
+	__be16 *ports_be;
+
+	if ((void *)(eth + 1) > end)
+		return false;
+	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+		struct iphdr *iph = (void *)(eth + 1);
+
+		ports_be = (void *)(iph + 1);
+		if ((void *)(ports_be + 2) > end)
+			return false;
+		__builtin_memcpy(id->saddr, &iph->saddr, 4);
+		__builtin_memcpy(id->daddr, &iph->daddr, 4);
+		id->proto = iph->protocol;
+		id->family = 4;
+		*octets = bpf_ntohs(iph->tot_len);
+	} else if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *ip6h = (void *)(eth + 1);
+
+		ports_be = (void *)(ip6h + 1);
+		if ((void *)(ports_be + 2) > end)
+			return false;
+		__builtin_memcpy(id->saddr, &ip6h->saddr, 16);
+		__builtin_memcpy(id->daddr, &ip6h->daddr, 16);
+		id->proto = ip6h->nexthdr;
+		id->family = 6;
+		*octets = bpf_ntohs(ip6h->payload_len) + sizeof(*ip6h);
+	} else {
+		return false;
+	}
+	id->sport = bpf_ntohs(ports_be[0]);
+	id->dport = bpf_ntohs(ports_be[1]);
+	return true;
+}
+
+/* Floor: two counters per flow and CPU. */
+struct bench_count {
+	__u64 packets;
+	__u64 octets;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct ifit_flow_id);
+	__type(value, struct bench_count);
+} floor_flows SEC(".maps");
+
+SEC("tcx/ingress")
+int bench_floor(struct __sk_buff *skb)
+{
+	struct ifit_flow_id id = {};
+	struct bench_count first = { .packets = 1 };
+	struct bench_count *count;
+	__u32 octets;
+
+	if (!read_tuple(skb, &id, &octets))
+		return TCX_NEXT;
+	count = bpf_map_lookup_elem(&floor_flows, &id);
+	if (count) {
+		count->packets++;
+		count->octets += octets;
+		return TCX_NEXT;
+	}
+	first.octets = octets;
+	bpf_map_update_elem(&floor_flows, &id, &first, BPF_NOEXIST);
+	return TCX_NEXT;
+}
+
+/*
+ * Peer: the design of the flow agents in use: one hash table shared by all
+ * CPUs, a spin lock in each record, the precise clock at each packet.
+ */
+struct bench_record {
+	struct bpf_spin_lock lock;
+	__u32 ifindex;
+	__u64 first;
+	__u64 last;
+	__u64 packets;
+	__u64 octets;
+	__u16 tcp_flags;
+	__u8 dscp;
+	__u8 errors;
+	__u32 zero;
+	__u8 smac[ETH_ALEN];
+	__u8 dmac[ETH_ALEN];
+	__u32 zero2;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, struct ifit_flow_id);
+	__type(value, struct bench_record);
+} peer_flows SEC(".maps");
+
+SEC("tcx/ingress")
+int bench_peer(struct __sk_buff *skb)
+{
+	struct bench_record first = {};
+	struct ifit_flow_id id = {};
+	struct bench_record *record;
+	__u32 octets;
+	__u64 now;
+
+	if (!read_tuple(skb, &id, &octets))
+		return TCX_NEXT;
+	now = bpf_ktime_get_ns();
+	record = bpf_map_lookup_elem(&peer_flows, &id);
+	if (record) {
+		bpf_spin_lock(&record->lock);
+		record->packets++;
+		record->octets += octets;
+		record->last = now;
+		record->ifindex = skb->ifindex;
+		bpf_spin_unlock(&record->lock);
+		return TCX_NEXT;
+	}
+	first.first = first.last = now;
+	first.packets = 1;
+	first.octets = octets;
+	first.ifindex = skb->ifindex;
+	bpf_map_update_elem(&peer_flows, &id, &first, BPF_NOEXIST);
+	return TCX_NEXT;
+}
+
+char __license[] SEC("license") = "Dual BSD/GPL";
