@@ -210,7 +210,7 @@ func TestSet(t *testing.T) {
 		{"decimal as text", one(sel+"/probability", ietf(`"0.5"`)), sel + "/probability", `"0.5"`},
 		{"decimal as number", one(sel+"/probability", ietf(`5e-1`)), sel + "/probability", `"0.5"`},
 		{"decimal as double", one(sel+"/probability", native(1.0/3)), sel + "/probability", `"0.333333333"`},
-		{"decimal as float", one(sel+"/probability", &gpb.TypedValue{Value: &gpb.TypedValue_FloatVal{FloatVal: 0.1}}), sel + "/probability", `"0.1"`},                                        //nolint:staticcheck // still sent
+		{"decimal as float", one(sel+"/probability", &gpb.TypedValue{Value: &gpb.TypedValue_FloatVal{FloatVal: 0.1}}), sel + "/probability", `"0.1"`},                                            //nolint:staticcheck // still sent
 		{"decimal as digits", one(sel+"/probability", &gpb.TypedValue{Value: &gpb.TypedValue_DecimalVal{DecimalVal: &gpb.Decimal64{Digits: 5, Precision: 3}}}), sel + "/probability", `"0.005"`}, //nolint:staticcheck // still sent
 		{"identity with module", one(atX+"/config/technique", ietf(`"openifit-types:EVENT_MONITOR"`)), atX + "/config/technique", `"openifit-types:EVENT_MONITOR"`},
 		{"identity without module", one(atX+"/config/technique", native("EVENT_MONITOR")), atX + "/config/technique", `"openifit-types:EVENT_MONITOR"`},
