@@ -52,12 +52,12 @@ type sessionCounters struct {
 
 func (c *sessionCounters) set(s SessionState) { c.state.Store(uint32(s)) }
 
-// sent counts a Message that left.
-func (c *sessionCounters) sent(m ipfix.Message) {
+// sent counts Messages that left.
+func (c *sessionCounters) sent(f *flight) {
 	c.set(Established)
-	c.messages.Add(1)
-	c.octets.Add(uint64(len(m.Octets)))
-	c.records.Add(uint64(m.Records))
+	c.messages.Add(f.messages)
+	c.octets.Add(f.octets)
+	c.records.Add(f.records)
 }
 
 // notSent sums up Flow Records that will never be sent.

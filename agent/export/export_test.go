@@ -271,14 +271,18 @@ type gate struct {
 	fail func() error
 }
 
-func (g *gate) Send(m []byte) error {
+func (g *gate) MaxLength() (int, error) { return 65535, nil }
+func (g *gate) Fits(int) bool           { return true }
+func (g *gate) Flush() error            { return nil }
+
+func (g *gate) Write(m ipfix.Message) error {
 	if g.fail != nil {
 		if err := g.fail(); err != nil {
 			return err
 		}
 	}
 	<-g.open
-	g.sink(m)
+	g.sink(m.Octets)
 	return nil
 }
 func (g *gate) Reusable(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -114,10 +114,7 @@ func (p *Process) start(s *running) {
 	p.group.Add(1)
 	go func() {
 		defer p.group.Done()
-		if err := s.run(ctx); err != nil {
-			s.note(err)
-			s.log.Error("session ended", "error", err)
-		}
+		s.run(ctx)
 	}()
 }
 

@@ -2,7 +2,7 @@ package export
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -21,7 +21,7 @@ const (
 )
 
 // turn is how many records of a kind leave before others get their chance.
-const turn = 64
+const turn = 1024
 
 // farewell bounds how long a session takes to send its queue when it ends.
 const farewell = time.Second
@@ -56,17 +56,12 @@ type session struct {
 	failure  error // of the last Message
 	retry    backoff
 	pending  []tally // of the open Message, by policy
+	flying   flight  // Messages that the transport has taken
 	// due, refresh and statisticsDue are when the open Message, the templates
 	// and the statistics must leave.
 	due, refresh, statisticsDue time.Time
 
 	counters sessionCounters
-}
-
-// tally is a number of records of one policy.
-type tally struct {
-	account *account
-	records uint64
 }
 
 // Dialer opens the transport connection to a collector.
@@ -97,11 +92,8 @@ func (c *Collector) headers() int {
 }
 
 // run serves the collector until the context ends; it never gives up.
-func (s *session) run(ctx context.Context) error {
+func (s *session) run(ctx context.Context) {
 	s.ctx = ctx
-	if err := s.prepare(); err != nil {
-		return fmt.Errorf("export to %s: %w", s.collector.Name, err)
-	}
 	for ctx.Err() == nil {
 		switch {
 		case s.conn == nil:
@@ -113,49 +105,68 @@ func (s *session) run(ctx context.Context) error {
 		}
 	}
 	s.end()
-	return nil
-}
-
-// prepare makes what lives as long as the session.
-func (s *session) prepare() (err error) {
-	v := s.view.Load()
-	config := ipfix.ExporterConfig{Domain: v.domain, Transport: ipfix.UDP, MaxLength: s.collector.maxMessage()}
-	if s.exporter, err = ipfix.NewExporter(config, s.deliver); err != nil {
-		return err
-	}
-	// What concerns the process and no Observation Domain goes under domain 0
-	// (RFC 7011 section 3.1).
-	config.Domain = 0
-	if s.process, err = ipfix.NewExporter(config, s.transmit); err != nil {
-		return err
-	}
-	return s.options.open(s.exporter, s.process, v.templates)
-}
-
-// discard counts what the open Message holds as lost.
-func (s *session) discard() {
-	s.counters.dropped.Add(uint64(s.exporter.Pending()))
-	s.settle(false)
 }
 
 // connect begins a Transport Session: new numbers, all templates, and what
 // they need to be understood.
 func (s *session) connect() {
 	s.counters.set(Connecting)
-	conn, err := s.dial(s.ctx, &s.collector)
-	if err != nil {
+	if err := s.open(); err != nil {
 		s.fail(err)
 		s.pause()
 		return
 	}
-	if s.conn, s.failure = conn, nil; s.began {
+	s.failure = nil
+	if s.began {
 		s.counters.reconnects.Add(1)
 	}
 	s.began = true
-	s.discard()
-	s.exporter.Reset()
-	s.process.Reset()
 	s.introduce()
+}
+
+// open makes what lives as long as the Transport Session.
+func (s *session) open() (err error) {
+	conn, err := s.dial(s.ctx, &s.collector)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, conn.Close())
+		}
+	}()
+	longest, err := conn.MaxLength()
+	if err != nil {
+		return err
+	}
+	s.discard()
+	v := s.view.Load()
+	config := ipfix.ExporterConfig{
+		Domain: v.domain, Transport: ipfix.UDP, MaxLength: min(longest, s.collector.maxMessage()),
+	}
+	if s.exporter, err = ipfix.NewExporter(config, s.deliver); err != nil {
+		return err
+	}
+	// What concerns the process and no Observation Domain goes under domain 0
+	// (RFC 7011 section 3.1).
+	config.Domain = 0
+	if s.process, err = ipfix.NewExporter(config, s.deliverProcess); err != nil {
+		return err
+	}
+	s.forgetStreams()
+	if err = s.options.open(s.exporter, s.process, v.templates); err != nil {
+		return err
+	}
+	s.conn = conn
+	return nil
+}
+
+// forgetStreams: they belonged to the exporter before.
+func (s *session) forgetStreams() {
+	clear(s.events.streams)
+	clear(s.heavy.streams)
+	clear(s.flows.streams)
+	clear(s.postcards.streams)
 }
 
 // comeBack tries whether a collector is back; only templates and options
@@ -201,6 +212,7 @@ func (s *session) serve() {
 		s.reconfigure()
 	}
 	if s.sendQueued() > 0 || s.failure != nil {
+		s.land()
 		return
 	}
 	now := time.Now()
@@ -263,36 +275,7 @@ func (s *session) flush() {
 			s.note(err)
 		}
 	}
-}
-
-// deliver is the sink of the exporter of records.
-func (s *session) deliver(m ipfix.Message) error {
-	err := s.transmit(m)
-	s.settle(err == nil)
-	return err
-}
-
-// transmit hands a Message to the transport. When it fails, the Message is
-// lost and counted, and the session must come back before it sends another.
-func (s *session) transmit(m ipfix.Message) error {
-	size := len(m.Octets) + s.collector.headers()
-	err := s.failure
-	if err == nil {
-		err = s.node.WaitN(s.ctx, size)
-	}
-	if err == nil {
-		err = s.conn.Send(m.Octets)
-	}
-	if err != nil {
-		s.counters.dropped.Add(uint64(m.Records))
-		s.fail(err)
-		return err
-	}
-	s.retry.reset()
-	s.counters.sent(m)
-	s.sum.octets.Add(uint64(size))
-	s.sum.records.Add(uint64(m.Records))
-	return nil
+	s.land()
 }
 
 // fail notes why the collector cannot be reached.
@@ -301,38 +284,23 @@ func (s *session) fail(err error) {
 		s.log.Warn("collector cannot be reached", "error", err)
 	}
 	s.note(err)
-	if s.conn != nil && !s.conn.Reusable(err) {
-		if err := s.conn.Close(); err != nil {
-			s.log.Warn("close connection", "error", err)
-		}
-		s.conn = nil
-	}
 	s.failure = err
+	if s.conn == nil || s.conn.Reusable(err) {
+		return
+	}
+	if err := s.conn.Close(); err != nil {
+		s.log.Warn("close connection", "error", err)
+	}
+	s.conn = nil
 }
 
-// pend counts a record into the open Message.
-func (s *session) pend(a *account) {
-	if len(s.pending) == 0 {
-		s.due = time.Now().Add(s.view.Load().batch)
+// discard counts what the open Message holds as lost: it belongs to a session
+// that has ended.
+func (s *session) discard() {
+	if s.exporter != nil {
+		s.counters.dropped.Add(uint64(s.exporter.Pending()))
 	}
-	for i := range s.pending {
-		if s.pending[i].account == a {
-			s.pending[i].records++
-			return
-		}
-	}
-	s.pending = append(s.pending, tally{a, 1})
-}
-
-// settle says what became of the records in the Message that just left.
-func (s *session) settle(sent bool) {
-	for _, t := range s.pending {
-		if sent {
-			t.account.exported.Add(t.records)
-		} else {
-			t.account.dropped.Add(t.records)
-		}
-	}
+	settle(s.pending, false)
 	s.pending = s.pending[:0]
 }
 
@@ -348,20 +316,21 @@ func (s *session) end() {
 	defer cancel()
 	s.ctx = ctx
 	for s.conn != nil && s.failure == nil && ctx.Err() == nil && s.sendQueued() > 0 {
+		s.land()
 	}
 	if s.conn != nil && s.failure == nil {
 		s.flush()
 	}
 	s.discard()
-	abandon(s, &s.events)
-	abandon(s, &s.heavy)
-	abandon(s, &s.flows)
-	abandon(s, &s.postcards)
 	if s.conn != nil {
 		if err := s.conn.Close(); err != nil {
 			s.log.Warn("close connection", "error", err)
 		}
 	}
+	abandon(s, &s.events)
+	abandon(s, &s.heavy)
+	abandon(s, &s.flows)
+	abandon(s, &s.postcards)
 	s.counters.set(Idle)
 }
 

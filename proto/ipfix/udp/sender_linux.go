@@ -134,7 +134,7 @@ func (s *Sender) MaxLength() (int, error) {
 func (s *Sender) Write(m ipfix.Message) error {
 	n := len(m.Octets)
 	var err error
-	if s.messages > 0 && (n > s.segment || s.messages == maxSegments || len(s.batch)+n > maxBatch) {
+	if !s.Fits(n) {
 		err = s.Flush()
 	}
 	if s.messages == 0 {
@@ -147,6 +147,35 @@ func (s *Sender) Write(m ipfix.Message) error {
 		err = errors.Join(err, s.Flush())
 	}
 	return err
+}
+
+// Fits tells whether a Message of n octets can wait with those that wait
+// already, so that Write does not send them first.
+func (s *Sender) Fits(n int) bool {
+	return s.messages == 0 || n <= s.segment && s.messages < maxSegments && len(s.batch)+n <= maxBatch
+}
+
+// Check takes what the kernel has heard since the last datagram, an error that
+// matches ECONNREFUSED when nobody listens. On one host it has heard that when
+// Flush returns.
+func (s *Sender) Check() error {
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("read error of session: %w", err)
+	}
+	var code int
+	var failed error
+	err = raw.Control(func(fd uintptr) { code, failed = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR) })
+	if err := errors.Join(err, failed); err != nil {
+		return fmt.Errorf("read error of session: %w", err)
+	}
+	if code == 0 {
+		return nil
+	}
+	if unix.Errno(code) == unix.ECONNREFUSED {
+		s.stats.Refused++
+	}
+	return fmt.Errorf("session with %s: %w", s.conn.RemoteAddr(), unix.Errno(code))
 }
 
 // Flush sends what waits. Messages that the kernel does not take are dropped
