@@ -40,12 +40,17 @@ func TestConditions(t *testing.T) {
 		at     int64
 		want   int
 		stale  uint64
+		// perFlow is the trigger's scope.
+		perFlow bool
 	}{
 		{name: "older generation", events: []measure.Event{event(measure.Raised, func(e *measure.Event) { e.Generation = 1 })}, want: 0, stale: 1},
 		{name: "end without a beginning", events: []measure.Event{event(measure.Cleared, nil)}, want: 0},
 		{name: "end at another interface", events: []measure.Event{event(measure.Raised, nil), event(measure.Cleared, func(e *measure.Event) { e.Interface = "x" })}, want: 1},
 		{name: "end by another flow", events: []measure.Event{
 			event(measure.Raised, func(e *measure.Event) { e.Flow = a }), event(measure.Cleared, func(e *measure.Event) { e.Flow = b })}, want: 0},
+		{name: "end of another flow's own condition", perFlow: true, events: []measure.Event{
+			event(measure.Raised, func(e *measure.Event) { e.Flow = a }), event(measure.Raised, func(e *measure.Event) { e.Flow = b }),
+			event(measure.Cleared, func(e *measure.Event) { e.Flow = b })}, want: 1},
 		{name: "end that nobody reported", events: []measure.Event{event(measure.Raised, nil)}, at: 301 * second, want: 0},
 		{name: "replayed moment", events: []measure.Event{event(measure.Momentary, func(e *measure.Event) { moved(a)(e); e.Replayed = true })}, want: 0},
 		{name: "moment over", events: []measure.Event{event(measure.Momentary, moved(a))}, at: 6 * second, want: 0},
@@ -57,7 +62,7 @@ func TestConditions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := analyze.NewConditions(analyze.ConditionConfig{})
 			for i := range tt.events {
-				c.Observe(0, &tt.events[i], 2)
+				c.Observe(0, &tt.events[i], analyze.Trigger{Generation: 2, PerFlow: tt.events[i].Metric == measure.PathChange || tt.perFlow})
 			}
 			if got := c.Active(tt.at); len(got) != tt.want || c.Counters().Stale != tt.stale {
 				t.Errorf("conditions %+v, counters %+v", got, c.Counters())
@@ -68,7 +73,7 @@ func TestConditions(t *testing.T) {
 	for range 2 {
 		for _, node := range []string{"r1", "r2", "r3"} {
 			e := event(measure.Raised, func(e *measure.Event) { e.Node = node })
-			c.Observe(0, &e, 0)
+			c.Observe(0, &e, analyze.Trigger{})
 		}
 	}
 	if len(c.Active(1)) != 2 || c.Counters().Refused != 2 {

@@ -89,16 +89,25 @@ func NewConditions(cfg ConditionConfig) *Conditions {
 // Counters returns the counters as they are now.
 func (c *Conditions) Counters() ConditionCounters { return c.counters }
 
-// Observe takes an event in. Current is the generation of the event's policy
-// on its node, 0 when it is not known.
-func (c *Conditions) Observe(now int64, e *measure.Event, current uint32) {
-	if current != 0 && e.Generation != 0 && e.Generation < current {
+// Trigger is what is known of the trigger that raised an event.
+type Trigger struct {
+	// Generation is that of its policy on the event's node, 0 when not known.
+	Generation uint32
+	// PerFlow tells whether each flow has a condition of its own.
+	PerFlow bool
+}
+
+// Observe takes an event in.
+func (c *Conditions) Observe(now int64, e *measure.Event, by Trigger) {
+	if by.Generation != 0 && e.Generation != 0 && e.Generation < by.Generation {
 		c.counters.Stale++
 		return
 	}
 	k := conditionKey{e.Node, e.Interface, e.Direction, e.Policy, e.Trigger, measure.Flow{}}
-	if perFlow(e.Metric) {
+	if by.PerFlow {
 		k.flow = e.Flow
+	}
+	if e.Metric == measure.PathChange {
 		// A flow whose way changes leaves one interface for another.
 		k.iface, k.direction = "", ""
 	}
@@ -114,15 +123,6 @@ func (c *Conditions) Observe(now int64, e *measure.Event, current uint32) {
 		}
 		c.hold(now, k, e, now+int64(c.cfg.Momentary))
 	}
-}
-
-// perFlow tells whether a metric's condition is one flow's own.
-func perFlow(metric string) bool {
-	switch metric {
-	case measure.PathChange, measure.NewFlow:
-		return true
-	}
-	return false
 }
 
 func (c *Conditions) hold(now int64, k conditionKey, e *measure.Event, until int64) {

@@ -38,7 +38,7 @@ func DefaultSampling(loop string) Sampling {
 		Budget:  1_000_000, DeadBand: 0.2, MaxProbability: 1,
 		FirstDoublings: 3, Doublings: 1,
 		Lifetime: 10 * time.Second, Renew: 3 * time.Second,
-		HoldUp: 2 * time.Second, HoldDown: 2 * time.Second, Settle: time.Second,
+		HoldUp: 2 * time.Second, HoldDown: 2 * time.Second, Settle: time.Second, Gather: 300 * time.Millisecond,
 		FlapWindow: 30 * time.Second, MaxChanges: 12, MaxFlows: 64,
 	}
 }
@@ -57,7 +57,7 @@ func (c Sampling) Validate() error {
 		check(c.FirstDoublings >= 1 && c.Doublings >= 1, "a step needs at least one doubling"),
 		check(c.Lifetime >= time.Second && c.Lifetime <= longestRaise, "lifetime is %v, want 1s to %v", c.Lifetime, longestRaise),
 		check(c.Renew > 0 && c.Renew < c.Lifetime, "renew is %v, want less than the lifetime of %v", c.Renew, c.Lifetime),
-		check(c.HoldUp >= 0 && c.HoldDown >= 0 && c.Settle >= 0 && c.FlapWindow >= 0, "a time is negative"),
+		check(c.HoldUp >= 0 && c.HoldDown >= 0 && c.Settle >= 0 && c.Gather >= 0 && c.FlapWindow >= 0, "a time is negative"),
 		check(c.MaxChanges >= 1, "max-changes is %d, want 1 or more", c.MaxChanges),
 		check(c.MaxFlows >= 1 && c.MaxFlows <= 1024, "max-flows is %d, want 1 to 1024", c.MaxFlows))
 }

@@ -17,10 +17,7 @@ func (m *moment) apply(share float64, level int, flows []measure.Flow) error {
 	}
 	changes := policy.Diff(m.s.Raise, want)
 	if len(changes) == 0 {
-		if since(m.in.Now, m.s.SetAt) >= m.Renew {
-			m.renew()
-		}
-		return nil
+		return m.keep()
 	}
 	kind := Raise
 	switch {
@@ -32,9 +29,12 @@ func (m *moment) apply(share float64, level int, flows []measure.Flow) error {
 		if len(want.Flows()) < len(m.s.Raise.Flows()) {
 			kind = RemoveFlows
 		}
+		if since(m.in.Now, m.s.ListedAt) < m.Gather {
+			return nil
+		}
 		if kind == AddFlows && len(m.s.Changes) >= m.MaxChanges {
 			m.tally.Damping++
-			return nil
+			return m.keep()
 		}
 	}
 	inverse := Action{
@@ -56,10 +56,21 @@ func (m *moment) apply(share float64, level int, flows []measure.Flow) error {
 		Lifetime: m.Lifetime,
 		Cause:    m.cause(level),
 	})
-	m.turn(level)
+	if level != m.s.Level {
+		m.turn(level)
+		m.s.ChangedAt = m.in.Now
+	}
 	m.s.Level, m.s.Raise = level, want
-	m.s.SetAt, m.s.ChangedAt = m.in.Now, m.in.Now
+	m.s.SetAt, m.s.ListedAt = m.in.Now, m.in.Now
 	m.s.Changes = append(m.s.Changes, m.in.Now)
+	return nil
+}
+
+// keep renews the raise when it is time.
+func (m *moment) keep() error {
+	if since(m.in.Now, m.s.SetAt) >= m.Renew {
+		m.renew()
+	}
 	return nil
 }
 

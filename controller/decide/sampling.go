@@ -31,9 +31,12 @@ type Sampling struct {
 	Renew    time.Duration `json:"renew"`
 	// HoldUp is the least time between a change and a further step up; each flap
 	// doubles it, and makes a new raise wait as well. HoldDown is how long the
-	// raise stays when nothing holds any more.
+	// raise stays, and a flow in it, when nothing holds any more.
 	HoldUp   time.Duration `json:"hold-up"`
 	HoldDown time.Duration `json:"hold-down"`
+	// Gather is the least time between two changes of the flow list alone, so
+	// that the flows of one incident come together.
+	Gather time.Duration `json:"gather"`
 	// Settle is how long a change takes to show in measurements: an interval
 	// that began before is not believed.
 	Settle time.Duration `json:"settle"`
@@ -53,15 +56,28 @@ type SamplingState struct {
 	Level int `json:"level"`
 	// Raise is the policy as it was set last; nil when there is none.
 	Raise *policy.Policy `json:"raise,omitempty"`
-	// SetAt and ChangedAt are when the raise was set and when it was changed
-	// last; HeldAt is when a condition last held.
+	// SetAt is when the raise was set or renewed, ListedAt when it was set,
+	// ChangedAt when its level was changed last.
 	SetAt     int64 `json:"set-at,omitempty"`
+	ListedAt  int64 `json:"listed-at,omitempty"`
 	ChangedAt int64 `json:"changed-at,omitempty"`
-	HeldAt    int64 `json:"held-at,omitempty"`
+	// Held are the flows of late conditions; HeldAt is when a condition last
+	// held that concerns all.
+	Held   []HeldFlow `json:"held,omitempty"`
+	HeldAt int64      `json:"held-at,omitempty"`
+	// Yielded is true when somebody else removed the raise: the loop leaves it
+	// at that until nothing holds any more.
+	Yielded bool `json:"yielded,omitempty"`
 	// Direction of the last change of level: 1 up, -1 down.
 	Direction int     `json:"direction,omitempty"`
 	Changes   []int64 `json:"changes,omitempty"`
 	Flaps     []int64 `json:"flaps,omitempty"`
+}
+
+// HeldFlow is a flow, and when a condition of it last held.
+type HeldFlow struct {
+	Flow measure.Flow `json:"flow"`
+	At   int64        `json:"at"`
 }
 
 // SamplingInput is what is known at one moment, all of it authenticated but
@@ -111,9 +127,7 @@ type moment struct {
 }
 
 func (m *moment) decide() error {
-	if m.in.Present != nil && m.in.Present.Owner() != m.Loop {
-		// An operator holds the raise's name: the loop stays away from it.
-		m.s.Level, m.s.Raise = 0, nil
+	if m.overridden() {
 		return nil
 	}
 	if m.in.Base == nil || !m.in.Base.Enabled() {
@@ -121,20 +135,18 @@ func (m *moment) decide() error {
 		return nil
 	}
 	share, ok := m.in.Base.Probability()
-	holding, flows := m.affected()
-	switch {
-	case !ok || share <= 0:
+	if !ok || share <= 0 {
 		m.withdraw("the base policy has no rate to raise")
 		return nil
-	case !holding:
-		if m.s.Level > 0 && since(m.in.Now, m.s.HeldAt) >= m.HoldDown {
-			m.withdraw("no condition holds any more")
-			return nil
-		}
-	default:
-		m.s.HeldAt = m.in.Now
 	}
-	if !holding && m.s.Level == 0 {
+	holding := m.hold()
+	flows, late := m.concerned()
+	if !late {
+		m.s.Yielded = false
+		m.withdraw("no condition holds any more")
+		return nil
+	}
+	if m.s.Yielded {
 		return nil
 	}
 	if !m.in.Measured {
@@ -151,59 +163,74 @@ func (m *moment) decide() error {
 		m.withdraw(why)
 		return nil
 	}
-	if !holding {
-		// The flows stay as they are until the hold-down is over.
-		flows = m.flowsOfRaise()
-	}
 	return m.apply(share, level, flows)
 }
 
-// affected tells whether a condition holds that concerns the base, and which
-// of its flows; nil means all of them.
-func (m *moment) affected() (holding bool, flows []measure.Flow) {
-	list := m.in.Base.HasFlowList()
-	own := m.in.Base.Flows()
-	if list && len(own) == 0 {
-		return false, nil
+// overridden tells whether somebody else has the raise in hand: an operator
+// who set one of that name, or who removed the loop's.
+func (m *moment) overridden() bool {
+	if m.in.Present != nil && m.in.Present.Owner() != m.Loop {
+		m.s.Level, m.s.Raise, m.s.Yielded = 0, nil, true
+		return true
 	}
+	if m.in.Present == nil && m.s.Raise != nil {
+		m.s.Level, m.s.Raise, m.s.Yielded = 0, nil, true
+	}
+	return false
+}
+
+// hold notes which flows are concerned now, and reports whether any are.
+func (m *moment) hold() bool {
+	held := make(map[measure.Flow]int64)
+	for _, h := range m.s.Held {
+		if since(m.in.Now, h.At) < m.HoldDown {
+			held[h.Flow] = h.At
+		}
+	}
+	list, own := m.in.Base.HasFlowList(), m.in.Base.Flows()
+	holding := false
 	for i := range m.in.Conditions {
 		c := &m.in.Conditions[i]
+		_, known := held[c.Flow]
 		switch {
 		case !slices.Contains(m.Metrics, c.Metric):
 		case c.Flow.IsZero():
-			return true, nil
+			m.s.HeldAt, holding = m.in.Now, true
 		case list && !slices.Contains(own, c.Flow):
 			// The loop never widens what the base may touch.
-		case len(flows) == m.MaxFlows:
+		case !known && len(held) >= m.MaxFlows:
 			m.tally.Budget++
 		default:
-			flows = append(flows, c.Flow)
+			held[c.Flow], holding = m.in.Now, true
 		}
 	}
-	slices.SortFunc(flows, measure.Flow.Compare)
-	flows = slices.Compact(flows)
-	if list && len(flows) == len(own) {
-		return true, nil
+	m.s.Held = nil
+	for f, at := range held {
+		m.s.Held = append(m.s.Held, HeldFlow{f, at})
 	}
-	return len(flows) > 0, flows
+	slices.SortFunc(m.s.Held, func(a, b HeldFlow) int { return a.Flow.Compare(b.Flow) })
+	return holding
 }
 
-// flowsOfRaise returns the list that narrows the present raise; nil when it
-// has the base's selection.
-func (m *moment) flowsOfRaise() []measure.Flow {
-	if m.s.Raise == nil || !m.s.Raise.HasFlowList() {
-		return nil
+// concerned returns the flows that a condition concerned until lately, nil
+// for all that the base covers; late is false when there was none.
+func (m *moment) concerned() (flows []measure.Flow, late bool) {
+	list, own := m.in.Base.HasFlowList(), m.in.Base.Flows()
+	if list && len(own) == 0 {
+		return nil, false
 	}
-	flows := m.s.Raise.Flows()
-	if !m.in.Base.HasFlowList() {
-		return flows
+	if m.s.HeldAt != 0 && since(m.in.Now, m.s.HeldAt) < m.HoldDown {
+		return nil, true
 	}
-	own := m.in.Base.Flows()
-	flows = slices.DeleteFunc(flows, func(f measure.Flow) bool { return !slices.Contains(own, f) })
-	if len(flows) == 0 || len(flows) == len(own) {
-		return nil
+	for _, h := range m.s.Held {
+		if !list || slices.Contains(own, h.Flow) {
+			flows = append(flows, h.Flow)
+		}
 	}
-	return flows
+	if list && len(flows) == len(own) {
+		return nil, true
+	}
+	return flows, len(flows) > 0
 }
 
 // level chooses the number of doublings: by what is measured, and only when

@@ -74,7 +74,9 @@ func (s *sampling) step(t *testing.T, after time.Duration, conditions ...analyze
 	if err != nil {
 		t.Fatal(err)
 	}
-	sameReplay(t, decide.TypeSampling, s.cfg, before, in, decisions)
+	if len(decisions) > 0 {
+		sameReplay(t, decide.TypeSampling, s.cfg, before, in, decisions)
+	}
 	s.state = next
 	s.tally.Add(tally)
 	for _, d := range decisions {
@@ -87,6 +89,12 @@ func (s *sampling) step(t *testing.T, after time.Duration, conditions ...analyze
 		if d.Action.Policy != "paths.raise" {
 			t.Errorf("the loop touched %s", d.Action.Policy)
 		}
+	}
+	for _, d := range decisions {
+		s.present = d.Action.Want
+	}
+	if s.present != nil && s.present.Owner() == "adaptive" && s.state.Raise == nil {
+		s.present = nil // expired
 	}
 	s.log = append(s.log, decisions...)
 	return decisions
@@ -232,6 +240,49 @@ func TestSamplingWithoutMeasurementsRunsOut(t *testing.T) {
 	}
 	if s.state.Level != 0 || s.state.Raise != nil {
 		t.Errorf("the loop believes in a raise that has expired")
+	}
+}
+
+func TestSamplingYields(t *testing.T) {
+	s := newSampling(t)
+	s.step(t, time.Millisecond, queue)
+	// An operator deletes the raise.
+	s.present = nil
+	for range 20 {
+		if d := s.step(t, time.Second, queue); d != nil {
+			t.Fatalf("the loop does not yield: %s", s.kinds())
+		}
+	}
+	for range 5 {
+		s.step(t, time.Second)
+	}
+	if d := s.step(t, time.Second, queue); len(d) != 1 {
+		t.Error("the loop sulks after the incident is over")
+	}
+}
+
+// TestSamplingGathers lets the flows of one incident report one after the
+// other, and their conditions come and go.
+func TestSamplingGathers(t *testing.T) {
+	s := newSampling(t)
+	s.cfg.HoldUp = time.Hour
+	only := func(n ...int) (c []analyze.Condition) {
+		for _, i := range n {
+			c = append(c, analyze.Condition{Node: "r3", Interface: "to-r4", Metric: measure.TransitDelay, Flow: flow(i)})
+		}
+		return c
+	}
+	if d := s.step(t, time.Millisecond, only(1)...); len(d) != 1 {
+		t.Fatal("the first flow waits for others")
+	}
+	s.step(t, 10*time.Millisecond, only(1, 2)...)
+	for i := range 100 {
+		s.step(t, 100*time.Millisecond, only(1+i%2)...)
+	}
+	flows := s.state.Raise.Flows()
+	changes := len(s.state.Changes)
+	if len(flows) != 2 || changes != 2 {
+		t.Errorf("%d flows after %d changes: %s", len(flows), changes, s.kinds())
 	}
 }
 

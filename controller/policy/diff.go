@@ -58,6 +58,17 @@ func Diff(before, after *Policy) []Change {
 	return changes
 }
 
+// Shrinks tells whether a change takes flows away and does nothing else.
+func Shrinks(before, after *Policy) bool {
+	changes := Diff(before, after)
+	for _, c := range changes {
+		if c.Op != Delete {
+			return false
+		}
+	}
+	return after != nil && len(changes) > 0
+}
+
 // Touch returns the Set that renews a policy's lifetime and changes nothing.
 func (p *Policy) Touch() []Change {
 	return []Change{{

@@ -158,3 +158,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestPerFlow(t *testing.T) {
+	p := parse(t, `{"name": "w", "config": {"technique": "EVENT_MONITOR"}, "triggers": {"trigger": [
+		{"name": "q", "config": {"name": "q", "metric": "TRANSIT_DELAY", "threshold": "5"}},
+		{"name": "f", "config": {"name": "f", "metric": "TRANSIT_DELAY", "threshold": "5", "scope": "FLOW"}},
+		{"name": "m", "config": {"name": "m", "metric": "PATH_CHANGE"}}]}}`)
+	for trigger, want := range map[string]bool{"q": false, "f": true, "m": true, "none": false} {
+		if p.PerFlow(trigger) != want {
+			t.Errorf("%s: per flow %t", trigger, !want)
+		}
+	}
+	if parse(t, paths).PerFlow("q") {
+		t.Error("a policy without triggers has one")
+	}
+}

@@ -16,12 +16,18 @@ import (
 // install brings the wanted policy to all nodes, phase by phase: end nodes,
 // path nodes, head nodes. A policy that changes packets goes on to the next
 // phase only when the phase before is done: a refusal ends the push, a node
-// that is away leaves the later phases pending.
-func (p *Pusher) install(ctx context.Context, name string, e *entry) (refusal error) {
+// that is away leaves the later phases pending. What only takes flows away goes
+// the other way, so that a flow is not marked any more when nobody reports it.
+func (p *Pusher) install(ctx context.Context, name string, e *entry, before *policy.Policy) (refusal error) {
 	defer p.cfg.Changed(name)
 	onPath := e.want.OnPath()
+	phases := p.cfg.Order()
+	if policy.Shrinks(before, e.want) {
+		slices.Reverse(phases)
+		onPath = false
+	}
 	waits := ""
-	for _, phase := range p.cfg.Order() {
+	for _, phase := range phases {
 		if waits != "" {
 			p.hold(e, phase, "waits for "+waits)
 			continue

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/openifit/openifit/controller/measure"
 	"github.com/openifit/openifit/controller/policy"
 	"github.com/openifit/openifit/controller/push"
 	"github.com/openifit/openifit/controller/store"
@@ -193,6 +195,31 @@ func TestApplyOrder(t *testing.T) {
 	}
 	if _, err := p.Remove(ctx, "p"); !errors.Is(err, push.ErrUnknownPolicy) {
 		t.Errorf("removed twice: %v", err)
+	}
+}
+
+func TestFlowsLeaveAtTheHeadFirst(t *testing.T) {
+	d := line()
+	p := d.pusher(t, documents(t))
+	flow := measure.Flow{Source: netip.MustParseAddr("10.0.0.1"), Destination: netip.MustParseAddr("10.0.0.2"), Protocol: 17}
+	empty, err := parse(t, "PBT_M", "").WithFlows(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := empty.WithFlows([]measure.Flow{flow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		want  *policy.Policy
+		first string
+	}{{empty, "r5"}, {listed, "r5"}, {empty, "r1"}} {
+		if _, err := p.Apply(t.Context(), step.want, nil); err != nil {
+			t.Fatal(err)
+		}
+		if log := d.take(); len(log) != 4 || !strings.HasPrefix(log[0], step.first+" ") {
+			t.Errorf("order %q, want %s first", log, step.first)
+		}
 	}
 }
 

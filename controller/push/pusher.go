@@ -140,7 +140,7 @@ func (p *Pusher) Apply(ctx context.Context, want *policy.Policy, meant []string)
 		p.mu.Unlock()
 		return nil, err
 	}
-	refusal := p.install(ctx, want.Name(), e)
+	refusal := p.install(ctx, want.Name(), e, before)
 	if refusal == nil {
 		return p.Results(want.Name()), nil
 	}
@@ -157,7 +157,7 @@ func (p *Pusher) rollBack(ctx context.Context, name string, e *entry, before *po
 	err := p.save(name)
 	if before == nil {
 		p.uninstall(ctx, name, e)
-	} else if refusal := p.install(ctx, name, e); refusal != nil {
+	} else if refusal := p.install(ctx, name, e, nil); refusal != nil {
 		err = errors.Join(err, fmt.Errorf("set back: %w", refusal))
 	}
 	return err

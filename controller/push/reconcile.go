@@ -46,7 +46,7 @@ func (p *Pusher) Reconcile(ctx context.Context, node string) error {
 		// touched, and those which waited for this one are served.
 		if e.want == nil {
 			p.uninstall(ctx, name, e)
-		} else if refusal := p.install(ctx, name, e); refusal != nil {
+		} else if refusal := p.install(ctx, name, e, nil); refusal != nil {
 			p.cfg.Log.Warn("a node that came back refuses a policy", "node", node, "policy", name, "error", refusal)
 		}
 	}
