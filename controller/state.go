@@ -1,0 +1,77 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/openifit/openifit/controller/events"
+	"github.com/openifit/openifit/controller/journal"
+	"github.com/openifit/openifit/controller/store"
+)
+
+// state is what is on disk.
+type state struct {
+	policies, loops, baseline *store.Documents
+	logs                      []*store.Log
+	events                    *events.Events
+	journal                   *journal.Journal
+	lock                      *os.File
+}
+
+func (s *state) openLog(path string, cfg store.LogConfig) (*store.Log, error) {
+	l, err := store.OpenLog(path, cfg)
+	if err == nil {
+		s.logs = append(s.logs, l)
+	}
+	return l, err
+}
+
+func openState(dir string, log *slog.Logger) (s *state, err error) {
+	s = &state{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("state directory %s: %w", dir, err), s.close())
+		}
+	}()
+	if s.lock, err = store.Lock(dir); err != nil {
+		return s, err
+	}
+	for _, d := range []struct {
+		to   **store.Documents
+		name string
+	}{{&s.policies, "policies"}, {&s.loops, "loops"}, {&s.baseline, "baseline"}} {
+		if *d.to, err = store.OpenDocuments(filepath.Join(dir, d.name)); err != nil {
+			return s, err
+		}
+	}
+	eventLog, err := s.openLog(filepath.Join(dir, "events.jsonl"), store.LogConfig{MaxOctets: 4 << 20})
+	if err != nil {
+		return s, err
+	}
+	if s.events, err = events.New(eventLog, log); err != nil {
+		return s, err
+	}
+	// A decision is on disk before it is carried out.
+	decisionLog, err := s.openLog(filepath.Join(dir, "decisions.jsonl"), store.LogConfig{MaxOctets: 8 << 20, Sync: true})
+	if err != nil {
+		return s, err
+	}
+	s.journal, err = journal.New(decisionLog)
+	return s, err
+}
+
+func (s *state) close() error {
+	var errs []error
+	for _, l := range s.logs {
+		errs = append(errs, l.Close())
+	}
+	s.logs = nil
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}
