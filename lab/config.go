@@ -110,7 +110,13 @@ func (o Options) configure() error {
 	if err := o.configureController(); err != nil {
 		return fmt.Errorf("configure controller: %w", err)
 	}
-	return writeYAML(filepath.Join(o.RunDir, "gnmic.yaml"), o.gnmic())
+	agents := o.Topology.Agents()
+	for _, a := range agents {
+		if err := writeYAML(filepath.Join(o.nodeDir(a.Name), "gnmic.yaml"), o.gnmic(a)); err != nil {
+			return err
+		}
+	}
+	return writeYAML(filepath.Join(o.RunDir, "gnmic.yaml"), o.gnmic(agents...))
 }
 
 func (o Options) agentAddress(a topology.Node) netip.AddrPort {
@@ -158,10 +164,12 @@ func (o Options) configureController() error {
 	return writeYAML(filepath.Join(dir, "controller.yaml"), c)
 }
 
-// gnmic is a configuration file that makes every agent a target.
-func (o Options) gnmic() map[string]any {
+// gnmic is a configuration file for some agents. Every agent has one of its
+// own beside that for all, because gnmic's --address adds to the targets of a
+// file and does not choose among them.
+func (o Options) gnmic(agents ...topology.Node) map[string]any {
 	files, targets := o.tls(operatorCert), map[string]any{}
-	for _, a := range o.Topology.Agents() {
+	for _, a := range agents {
 		targets[a.Name] = map[string]string{"address": o.agentAddress(a).String()}
 	}
 	return map[string]any{

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 
@@ -150,9 +149,6 @@ func (l *Lab) Operator() certs.Files { return certs.In(l.opts.certDir(), operato
 
 // RunDir holds the lab's files.
 func (l *Lab) RunDir() string { return l.opts.RunDir }
-
-// AgentAddress is where the agent of a router serves gNMI.
-func (l *Lab) AgentAddress(router topology.Node) netip.AddrPort { return l.opts.agentAddress(router) }
 
 // Avoiding lists the routers that the routes go around.
 func (l *Lab) Avoiding() []string { return slices.Clone(l.state.Avoid) }

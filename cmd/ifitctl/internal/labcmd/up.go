@@ -64,7 +64,7 @@ func hints(w io.Writer, l *lab.Lab, noAgents bool) {
 		fmt.Fprintf(w, "  %s lab traffic --from %s --to %s --mice 1000 --elephants 4\n", self, from, to)
 	}
 	if agents := t.Agents(); !noAgents && len(agents) > 0 {
-		fmt.Fprintf(w, "  gnmic --config %s -a %s get --path /ifit/state\n", filepath.Join(l.RunDir(), "gnmic.yaml"), l.AgentAddress(agents[0]))
+		fmt.Fprintf(w, "  gnmic --config %s get --path /ifit/state\n", filepath.Join(l.RunDir(), agents[0].Name, "gnmic.yaml"))
 		fmt.Fprintf(w, "  %s node list\n", self)
 	}
 	fmt.Fprintf(w, "  %s lab down\n", self)
