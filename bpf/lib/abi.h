@@ -80,20 +80,26 @@ struct ifit_flow_id {
 _Static_assert(sizeof(struct ifit_flow_id) == 40, "flow id");
 
 /*
- * Key of the flow tables. A canonical record has policy 0 and the generation
- * of the point's rule set; the record of a sampled policy has the policy's
- * number and generation. Thus no record mixes two rule sets or two rates.
+ * Key of the flow tables. The epoch says under what a record was made, so
+ * that no record mixes two rule sets of a point or two rates of a policy:
+ * the number of the rule set, or, for the record of a sampled policy,
+ * IFIT_EPOCH_SAMPLED with the policy's state and the low bits of its
+ * generation. The key is packed because it is hashed three words at a time:
+ * 48 octets cost what 40 do, and 52 a round more.
  */
 struct ifit_flow_key {
 	struct ifit_flow_id id;
-	__u32 flow_label;
-	__u16 vlan;
-	__u8 dscp;
-	__u8 zero;
-	__u32 policy;
-	__u32 generation;
+	__u32 label_vlan;	/* flow label << 12 | VLAN */
+	__u32 dscp_epoch;	/* DSCP << 26 | epoch */
 };
-_Static_assert(sizeof(struct ifit_flow_key) == 56, "flow key");
+_Static_assert(sizeof(struct ifit_flow_key) == 48, "flow key");
+
+#define IFIT_VLAN_BITS 12
+#define IFIT_EPOCH_BITS 26
+#define IFIT_EPOCH_SAMPLED (1U << 25)
+#define IFIT_EPOCH_STATE_SHIFT 18
+#define IFIT_EPOCH_GENERATION ((1U << 18) - 1)
+_Static_assert(IFIT_STATES << IFIT_EPOCH_STATE_SHIFT == IFIT_EPOCH_SAMPLED, "epoch");
 
 /* Flow record of one CPU. Times are of the monotonic clock, nanoseconds. */
 struct ifit_flow {

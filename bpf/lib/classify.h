@@ -71,6 +71,7 @@ static __always_inline bool match_rules(const struct ifit_rule_tables *tables,
 {
 	struct ifit_prefix prefix = { .prefixlen = FAMILY_BITS + 128, .family = bpf_htonl(key->id.family) };
 	const struct ifit_rules *by;
+	__u32 label = key->label_vlan >> IFIT_VLAN_BITS;
 	__u16 dport = key->id.dport;
 
 	__builtin_memcpy(prefix.addr, key->id.saddr, 16);
@@ -91,9 +92,9 @@ static __always_inline bool match_rules(const struct ifit_rule_tables *tables,
 	narrow(match, &tables->source_class[tables->source_port[key->id.sport] & (IFIT_PORT_CLASSES - 1)]);
 	narrow(match, &tables->destination_class[tables->destination_port[dport] & (IFIT_PORT_CLASSES - 1)]);
 	narrow(match, &tables->protocol[key->id.proto]);
-	narrow(match, &tables->dscp[key->dscp & 63]);
+	narrow(match, &tables->dscp[key->dscp_epoch >> IFIT_EPOCH_BITS]);
 
-	by = bpf_map_lookup_elem(&label_rules, &key->flow_label);
+	by = bpf_map_lookup_elem(&label_rules, &label);
 	narrow(match, by ? by : &tables->other_label);
 	return true;
 }
@@ -125,7 +126,7 @@ static __always_inline __u64 classify_by_list(const struct ifit_flow_key *key)
 
 	if (!listed)
 		return 0;
-	return listed->slots[key->generation & 1] & point.list_mask;
+	return listed->slots[key->dscp_epoch & 1] & point.list_mask;
 }
 
 __noinline __u64 classify(const struct ifit_flow_key *key)
@@ -142,11 +143,11 @@ __noinline __u64 classify(const struct ifit_flow_key *key)
 }
 
 /* Makes the key what the policies of the point read; all else in it is zero. */
-static __always_inline void complete_key(struct packet *pkt, __u32 generation)
+static __always_inline void complete_key(struct packet *pkt, __u32 ruleset)
 {
 	struct ifit_flow_key *key = &pkt->key;
 
-	key->generation = generation;
+	key->dscp_epoch = ruleset;
 	if (point.key_fields == IFIT_KEY_5_TUPLE)
 		return;
 	if (!reads(IFIT_KEY_SOURCE_ADDRESS))
@@ -160,9 +161,9 @@ static __always_inline void complete_key(struct packet *pkt, __u32 generation)
 	if (!reads(IFIT_KEY_PROTOCOL))
 		key->id.proto = 0;
 	if (reads(IFIT_KEY_DSCP))
-		key->dscp = pkt->dscp;
+		key->dscp_epoch |= (__u32)pkt->dscp << IFIT_EPOCH_BITS;
 	if (reads(IFIT_KEY_FLOW_LABEL))
-		key->flow_label = pkt->flow_label;
+		key->label_vlan = pkt->flow_label << IFIT_VLAN_BITS;
 	if (reads(IFIT_KEY_VLAN))
-		key->vlan = pkt->vlan;
+		key->label_vlan |= pkt->vlan;
 }

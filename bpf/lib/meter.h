@@ -115,15 +115,16 @@ static __always_inline __u64 meter(const struct __sk_buff *skb, const struct pac
 }
 
 /* Counts selected segments into the record of one sampled policy. */
-static __always_inline void meter_sampled(const struct __sk_buff *skb, struct packet *pkt, __u32 policy,
+static __always_inline void meter_sampled(const struct __sk_buff *skb, struct packet *pkt, __u32 state,
 					  __u32 generation, __u32 selected,
 					  struct ifit_policy_counters *count)
 {
 	__u64 octets = pkt->wire_octets;
 	struct ifit_flow *flow;
 
-	pkt->key.policy = policy;
-	pkt->key.generation = generation;
+	pkt->key.dscp_epoch &= ~0U << IFIT_EPOCH_BITS;
+	pkt->key.dscp_epoch |= IFIT_EPOCH_SAMPLED | state << IFIT_EPOCH_STATE_SHIFT |
+			       (generation & IFIT_EPOCH_GENERATION);
 	flow = flow_record(&pkt->key);
 	if (!flow) {
 		count->refused += selected;

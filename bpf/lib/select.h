@@ -93,7 +93,7 @@ __noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, const stru
 		return 0;
 	count->selected += selected;
 	if (point.meter_mask & 1ULL << slot)
-		meter_sampled(skb, pkt, point.slot[slot].policy, rate >> 32, selected, count);
+		meter_sampled(skb, pkt, point.slot[slot].state, rate >> 32, selected, count);
 	return 1;
 }
 

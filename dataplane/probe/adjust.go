@@ -16,14 +16,19 @@ func (c *Change) adjust(o *observation, d *plan.PointDelta) {
 	list := newListChange(o.list, d.Old.Policies, d.New.Policies)
 	before := o.live.ruleset()
 	ruleset := before
+	var inForce map[uint32]bool
 	s := step{
 		name: fmt.Sprintf("adjust the rates and lists of point %s", d.New.ID),
 		rank: rankOf(&d.Old, &d.New),
 		do: func() (err error) {
+			_, inForce = o.tables.inForce()
 			if d.Relabel {
-				if ruleset, err = o.tables.announce(newLedgerEntry(d.New.Policies, o.states)); err != nil {
-					return err
-				}
+				ruleset, err = o.tables.announce(d.New.Policies, o.states)
+			} else {
+				err = o.tables.announceSampled(d.New.Policies, o.states)
+			}
+			if err != nil {
+				return err
 			}
 			if d.Lists {
 				if err := list.stage(ruleset); err != nil {
@@ -46,6 +51,7 @@ func (c *Change) adjust(o *observation, d *plan.PointDelta) {
 				o.live.setRate(r.slot, r.before)
 			}
 			o.live.setRuleset(before)
+			o.tables.enforce(before, inForce)
 			if d.Lists {
 				return list.undo()
 			}
@@ -55,7 +61,7 @@ func (c *Change) adjust(o *observation, d *plan.PointDelta) {
 			if d.Lists {
 				c.engine.warn("settle flow lists", d.New.ID, list.finish())
 			}
-			o.tables.enforce(ruleset)
+			o.tables.enforcePlan(ruleset, d.New.Policies, o.states)
 			o.sketch.belong(sketchPolicy(&d.New))
 			o.point = d.New
 		},

@@ -9,24 +9,25 @@ import (
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
-// ledgerRulesets is the number of rule sets that can await their last record.
-const ledgerRulesets = 1024
+// ledgerEpochs is the number of epochs that can be in force or await their
+// last record.
+const ledgerEpochs = 4096
 
-// ledgerSlot is one policy of a rule set.
+// ledgerSlot is one policy of an epoch.
 type ledgerSlot struct {
 	Policy, Generation, State uint32
 }
 
-// ledgerEntry says what the bits of a vector meant under one rule set.
+// ledgerEntry says what the bits of a vector meant in one epoch.
 type ledgerEntry [plan.MaxPolicies]ledgerSlot
 
-// The ledger maps each rule set that records may still name to its policies.
+// The ledger maps each epoch that records may still name to its policies.
 // Programs never read it: it is a map so that the meaning of the records in
 // the kernel outlives the process that knows it.
 func ledgerSpec() *ebpf.MapSpec {
 	return &ebpf.MapSpec{
 		Name: "ifit_ledger", Type: ebpf.Hash, Flags: 1, // BPF_F_NO_PREALLOC
-		KeySize: 4, ValueSize: 12 * plan.MaxPolicies, MaxEntries: ledgerRulesets,
+		KeySize: 4, ValueSize: 12 * plan.MaxPolicies, MaxEntries: ledgerEpochs,
 	}
 }
 
@@ -61,7 +62,7 @@ func (e *ledgerEntry) states() map[uint32]uint32 {
 	return out
 }
 
-// readLedger returns all rule sets.
+// readLedger returns all epochs.
 func readLedger(m *ebpf.Map) (map[uint32]*ledgerEntry, error) {
 	out := make(map[uint32]*ledgerEntry)
 	var n uint32
@@ -72,7 +73,7 @@ func readLedger(m *ebpf.Map) (map[uint32]*ledgerEntry, error) {
 		out[n] = &entry
 	}
 	if err := it.Err(); err != nil {
-		return nil, fmt.Errorf("read ledger of rule sets: %w", err)
+		return nil, fmt.Errorf("read ledger of epochs: %w", err)
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/cilium/ebpf/link"
 
@@ -40,15 +41,15 @@ func (o *observation) close() error {
 	return err
 }
 
-// errStates says that more policies would keep counters than a point has
-// places for: twice the number of policies, so it takes a defect to see it.
-var errStates = errors.New("no place for the counters of another policy")
+// errStates says that too many policies came and went since the last drain.
+var errStates = errors.New("no place for the counters of another policy until the flow tables are drained")
 
 // assignStates gives each policy a place for what outlives the program. A
-// policy keeps its place; a new one gets a place that the running program
-// does not use. It returns the places and which of them are new.
-func assignStates(running map[uint32]uint32, policies []plan.Policy) (states map[uint32]uint32, fresh []uint32, err error) {
-	taken := make(map[uint32]bool, len(running))
+// policy keeps its place; a new one gets a place that neither the running
+// program nor a record uses. It returns the places and which of them are new.
+func assignStates(running map[uint32]uint32, recorded map[uint32]bool, policies []plan.Policy) (states map[uint32]uint32, fresh []uint32, err error) {
+	taken := make(map[uint32]bool, len(running)+len(recorded))
+	maps.Copy(taken, recorded)
 	for _, state := range running {
 		taken[state] = true
 	}

@@ -95,7 +95,7 @@ func (c *Change) add(p plan.Point) error {
 	}
 	c.discard = append(c.discard, made.close)
 	tables := newFlowTables(p.ID, made)
-	states, _, err := assignStates(nil, p.Policies)
+	states, _, err := assignStates(nil, nil, p.Policies)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (c *Change) add(p plan.Point) error {
 	}, step{
 		name: fmt.Sprintf("attach to point %s", p.ID), rank: r,
 		do: func() (err error) {
-			if ruleset, err = tables.announce(newLedgerEntry(p.Policies, states)); err != nil {
+			if ruleset, err = tables.announce(p.Policies, states); err != nil {
 				return err
 			}
 			program.live.setRuleset(ruleset)
@@ -140,7 +140,7 @@ func (c *Change) add(p plan.Point) error {
 		undo: func() error { return o.link.Unpin() },
 		finish: func() {
 			e.warn("pin program", p.ID, succeed(dir))
-			tables.enforce(ruleset)
+			tables.enforcePlan(ruleset, p.Policies, states)
 			e.points[p.ID] = o
 		},
 	})
@@ -150,11 +150,11 @@ func (c *Change) add(p plan.Point) error {
 // reload replaces the program of a point by a link update.
 func (c *Change) reload(o *observation, p plan.Point) error {
 	e := c.engine
-	states, fresh, err := assignStates(o.states, p.Policies)
+	tables := o.tables
+	states, fresh, err := assignStates(o.states, tables.sampledStates(), p.Policies)
 	if err != nil {
 		return err
 	}
-	tables := o.tables
 	replaced := tables == nil || tables.places() != c.next.MaxFlows
 	dir := e.pins.point(p.ID)
 	r := rankOf(&o.point, &p)
@@ -178,7 +178,8 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 	if err != nil {
 		return err
 	}
-	var ruleset uint32
+	var ruleset, before uint32
+	var inForce map[uint32]bool
 	old := o.load
 	unpin := func() error {
 		if next.sketch == o.sketch {
@@ -199,7 +200,8 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 	}, step{
 		name: fmt.Sprintf("update the link of point %s", p.ID), rank: r,
 		do: func() (err error) {
-			if ruleset, err = tables.announce(newLedgerEntry(p.Policies, states)); err != nil {
+			before, inForce = tables.inForce()
+			if ruleset, err = tables.announce(p.Policies, states); err != nil {
 				return err
 			}
 			program.live.setRuleset(ruleset)
@@ -207,6 +209,7 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 			return o.link.Update(program.program)
 		},
 		undo: func() error {
+			tables.enforce(before, inForce)
 			if old.program == nil {
 				return errNoProgram
 			}
@@ -214,7 +217,7 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 		},
 		finish: func() {
 			e.warn("pin program", p.ID, succeed(dir))
-			tables.enforce(ruleset)
+			tables.enforcePlan(ruleset, p.Policies, states)
 			old.close()
 			if o.sketch != next.sketch {
 				o.sketch.close()

@@ -13,7 +13,7 @@ import (
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
-// drainsToForget is how many drains a superseded rule set is remembered for:
+// drainsToForget is how many drains a superseded epoch is remembered for:
 // the one that empties the table in use, and the next, for packets that were
 // under way while the tables were swapped.
 const drainsToForget = 2
@@ -32,44 +32,44 @@ type FlowTables struct {
 	// drain did not come to its end.
 	leftover bool
 
-	mu       sync.Mutex
-	current  uint32
-	highest  uint32
-	rulesets map[uint32]*ruleset
-	// byPolicy caches one-element slices for the records of sampled policies.
-	byPolicy map[flow.PolicyRef][]flow.PolicyRef
+	mu      sync.Mutex
+	ruleset uint32
+	highest uint32
+	epochs  map[uint32]*epoch
 }
 
-// ruleset says what the bits of a vector mean.
-type ruleset struct {
+// epoch says what the bits of a vector mean; the one bit of a sampled epoch
+// is its policy.
+type epoch struct {
 	slots []flow.PolicyRef
 	// byVector caches the policies of each vector that was met.
 	byVector map[uint64][]flow.PolicyRef
-	// drains counts what came after the rule set was superseded.
-	drains int
+	// inForce: records are made under it. Otherwise drains counts what came
+	// since.
+	inForce bool
+	drains  int
 }
 
 func newFlowTables(id plan.PointID, l lasting) *FlowTables {
-	return &FlowTables{
-		Point: id, lasting: l,
-		rulesets: make(map[uint32]*ruleset),
-		byPolicy: make(map[flow.PolicyRef][]flow.PolicyRef),
-	}
+	return &FlowTables{Point: id, lasting: l, epochs: make(map[uint32]*epoch)}
 }
 
-// adoptFlowTables takes over what another process left; current is the rule
-// set in force, 0 when that is not known.
-func adoptFlowTables(id plan.PointID, l lasting, current uint32) (*FlowTables, error) {
+// adoptFlowTables takes over what another process left; ruleset is the one in
+// force, 0 when that is not known.
+func adoptFlowTables(id plan.PointID, l lasting, ruleset uint32) (*FlowTables, error) {
 	t := newFlowTables(id, l)
 	t.leftover = true
 	entries, err := readLedger(l[pinLedger])
 	if err != nil {
 		return nil, err
 	}
-	t.current = current
+	t.ruleset = ruleset
 	for n, e := range entries {
-		t.rulesets[n] = &ruleset{slots: e.refs()}
-		t.highest = max(t.highest, n)
+		// Which of them are in force is not known before the next commit.
+		t.epochs[n] = &epoch{slots: e.refs(), inForce: true}
+		if n <= maxRuleset {
+			t.highest = max(t.highest, n)
+		}
 	}
 	var inUse ebpf.MapID
 	if err := l[point.BPFMapFlowTables].Lookup(uint32(0), &inUse); err != nil {
@@ -97,77 +97,131 @@ func (t *FlowTables) table(i int) *ebpf.Map {
 	return t.lasting[[...]string{pinTable0, pinTable1}[i]]
 }
 
-// announce numbers a new rule set and enters it into the ledger, before any
-// packet can be counted under it. Numbers are never used twice, and each
-// differs from the one in force in its last bit, which chooses between the
-// old and the new contents of flow lists.
-func (t *FlowTables) announce(e *ledgerEntry) (uint32, error) {
+// announce numbers a new rule set and enters it and the epochs of sampled
+// policies into the ledger, before any packet can be counted under them. The
+// number differs from the one in force in its last bit, which chooses between
+// the old and the new contents of flow lists.
+func (t *FlowTables) announce(policies []plan.Policy, states map[uint32]uint32) (uint32, error) {
+	if err := t.announceSampled(policies, states); err != nil {
+		return 0, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := t.highest + 1
-	if n&1 == t.current&1 {
-		n++
+	n := t.highest
+	for ok := true; ok || n&1 == t.ruleset&1; _, ok = t.epochs[n] {
+		n = n%maxRuleset + 1
 	}
-	if err := t.lasting[pinLedger].Put(n, e); err != nil {
-		return 0, fmt.Errorf("enter rule set %d into the ledger: %w", n, err)
+	if err := t.enter(n, newLedgerEntry(policies, states)); err != nil {
+		return 0, err
 	}
 	t.highest = n
-	t.rulesets[n] = &ruleset{slots: e.refs()}
 	return n, nil
 }
 
-// enforce notes which rule set is in force now.
-func (t *FlowTables) enforce(n uint32) {
+// announceSampled enters the epochs of sampled policies into the ledger.
+func (t *FlowTables) announceSampled(policies []plan.Policy, states map[uint32]uint32) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.current = n
+	for n, slot := range sampledEpochs(policies, states) {
+		if err := t.enter(n, &ledgerEntry{slot}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Policies returns the policies of a vector under a rule set; the slice is
-// shared and must not be changed. A rule set that nobody announced has none.
-func (t *FlowTables) Policies(number uint32, vector uint64) []flow.PolicyRef {
+func (t *FlowTables) enter(n uint32, e *ledgerEntry) error {
+	if err := t.lasting[pinLedger].Put(n, e); err != nil {
+		return fmt.Errorf("enter epoch %#x into the ledger: %w", n, err)
+	}
+	t.epochs[n] = &epoch{slots: e.refs(), inForce: true}
+	return nil
+}
+
+// inForce lists the epochs under which records are made.
+func (t *FlowTables) inForce() (ruleset uint32, epochs map[uint32]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rs := t.rulesets[number]
-	if rs == nil || vector == 0 {
+	epochs = make(map[uint32]bool)
+	for n, e := range t.epochs {
+		if e.inForce {
+			epochs[n] = true
+		}
+	}
+	return t.ruleset, epochs
+}
+
+// enforce notes under which epochs records are made from now on.
+func (t *FlowTables) enforce(ruleset uint32, epochs map[uint32]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ruleset = ruleset
+	for n, e := range t.epochs {
+		e.inForce = epochs[n]
+	}
+}
+
+// enforcePlan notes that the policies count under a rule set.
+func (t *FlowTables) enforcePlan(ruleset uint32, policies []plan.Policy, states map[uint32]uint32) {
+	epochs := map[uint32]bool{ruleset: true}
+	for n := range sampledEpochs(policies, states) {
+		epochs[n] = true
+	}
+	t.enforce(ruleset, epochs)
+}
+
+// sampledStates lists the states that the epochs of sampled policies name.
+func (t *FlowTables) sampledStates() map[uint32]bool {
+	if t == nil {
 		return nil
 	}
-	refs, ok := rs.byVector[vector]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make(map[uint32]bool)
+	for n := range t.epochs {
+		if n&epochSampled != 0 {
+			out[n&^epochSampled>>epochStateShift] = true
+		}
+	}
+	return out
+}
+
+// Policies returns the policies that a record belongs to: of a canonical
+// record those of its vector. The slice is shared and must not be changed. An
+// epoch that nobody announced has none.
+func (t *FlowTables) Policies(key *FlowKey, vector uint64) []flow.PolicyRef {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.epochs[key.epoch()]
+	switch {
+	case e == nil:
+		return nil
+	case key.Sampled():
+		return e.slots
+	case vector == 0:
+		return nil
+	}
+	refs, ok := e.byVector[vector]
 	if !ok {
-		refs = rs.policies(vector)
+		refs = e.policies(vector)
 	}
 	return refs
 }
 
-// maxCached bounds the caches; beyond it they start anew.
+// maxCached bounds the cache; beyond it it starts anew.
 const maxCached = 4096
 
-func (rs *ruleset) policies(vector uint64) []flow.PolicyRef {
-	if rs.byVector == nil || len(rs.byVector) >= maxCached {
-		rs.byVector = make(map[uint64][]flow.PolicyRef)
+func (e *epoch) policies(vector uint64) []flow.PolicyRef {
+	if e.byVector == nil || len(e.byVector) >= maxCached {
+		e.byVector = make(map[uint64][]flow.PolicyRef)
 	}
 	var refs []flow.PolicyRef
 	for v := vector; v != 0; v &= v - 1 {
-		if slot := bits.TrailingZeros64(v); slot < len(rs.slots) {
-			refs = append(refs, rs.slots[slot])
+		if slot := bits.TrailingZeros64(v); slot < len(e.slots) {
+			refs = append(refs, e.slots[slot])
 		}
 	}
-	rs.byVector[vector] = refs
-	return refs
-}
-
-// Sampled returns a shared slice with one policy in it.
-func (t *FlowTables) Sampled(ref flow.PolicyRef) []flow.PolicyRef {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	refs, ok := t.byPolicy[ref]
-	if !ok {
-		if len(t.byPolicy) >= maxCached {
-			clear(t.byPolicy)
-		}
-		refs = []flow.PolicyRef{ref}
-		t.byPolicy[ref] = refs
-	}
+	e.byVector[vector] = refs
 	return refs
 }
 
@@ -195,21 +249,22 @@ func (t *FlowTables) empty(read func(*FlowTables, *ebpf.Map) error) error {
 	return nil
 }
 
-// drained forgets the rule sets of which no record can come any more.
+// drained forgets the epochs of which no record can come any more.
 func (t *FlowTables) drained() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var errs []error
-	for n, rs := range t.rulesets {
-		if n == t.current || n > t.current {
+	for n, e := range t.epochs {
+		if e.inForce {
+			e.drains = 0
 			continue
 		}
-		if rs.drains++; rs.drains < drainsToForget {
+		if e.drains++; e.drains < drainsToForget {
 			continue
 		}
-		delete(t.rulesets, n)
+		delete(t.epochs, n)
 		if err := t.lasting[pinLedger].Delete(n); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			errs = append(errs, fmt.Errorf("forget rule set %d: %w", n, err))
+			errs = append(errs, fmt.Errorf("forget epoch %#x: %w", n, err))
 		}
 	}
 	return errors.Join(errs...)

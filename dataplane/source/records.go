@@ -24,7 +24,7 @@ type Records struct {
 	mu     sync.Mutex
 	clock  Clock
 	cpus   int
-	keys   []point.BPFIfitFlowKey
+	keys   []probe.FlowKey
 	values []point.BPFIfitFlow
 	record flow.Record
 	orphan uint64
@@ -38,7 +38,7 @@ func NewRecords(engine *probe.Engine) (*Records, error) {
 	}
 	return &Records{
 		engine: engine, cpus: cpus,
-		keys:   make([]point.BPFIfitFlowKey, batch),
+		keys:   make([]probe.FlowKey, batch),
 		values: make([]point.BPFIfitFlow, batch*cpus),
 	}, nil
 }
@@ -57,7 +57,7 @@ func (r *Records) Drain(emit func(*flow.Record)) error {
 	})
 }
 
-// Orphans is the number of packets whose records named a rule set or policy
+// Orphans is the number of packets whose records named an epoch
 // that nobody knows; more than 0 is a defect.
 func (r *Records) Orphans() uint64 {
 	r.mu.Lock()
@@ -85,7 +85,7 @@ func (r *Records) drain(t *probe.FlowTables, table *ebpf.Map, emit func(*flow.Re
 
 // fill makes a record of what the CPUs counted, and tells whether there is
 // anything in it.
-func (r *Records) fill(t *probe.FlowTables, key *point.BPFIfitFlowKey, perCPU []point.BPFIfitFlow) bool {
+func (r *Records) fill(t *probe.FlowTables, key *probe.FlowKey, perCPU []point.BPFIfitFlow) bool {
 	out := &r.record
 	*out = flow.Record{Ifindex: t.Point.Ifindex, Direction: t.Point.Direction}
 	var first, last, policies uint64
@@ -114,18 +114,14 @@ func (r *Records) fill(t *probe.FlowTables, key *point.BPFIfitFlowKey, perCPU []
 	if out.Packets == 0 {
 		return false
 	}
-	if key.Policy != 0 {
-		out.Sampled = true
-		out.Policies = t.Sampled(flow.PolicyRef{ID: key.Policy, Generation: key.Generation})
-	} else if policies != 0 {
-		out.Policies = t.Policies(key.Generation, policies)
-		if out.Policies == nil {
-			r.orphan += out.Packets
-			return false
-		}
+	out.Sampled = key.Sampled()
+	out.Policies = t.Policies(key, policies)
+	if len(out.Policies) == 0 && (out.Sampled || policies != 0) {
+		r.orphan += out.Packets
+		return false
 	}
 	out.First, out.Last = r.clock.UNIX(first), r.clock.UNIX(last)
-	out.Key = flow.Key{ID: ID(&key.Id), DSCP: key.Dscp, FlowLabel: key.FlowLabel, VLAN: key.Vlan}
+	out.Key = flow.Key{ID: ID(&key.Id), DSCP: key.DSCP(), FlowLabel: key.FlowLabel(), VLAN: key.VLAN()}
 	if t.Point.Direction == flow.Egress {
 		out.EgressIfindex = t.Point.Ifindex
 	} else {

@@ -111,14 +111,10 @@ type BPFIfitFlowId struct {
 }
 
 type BPFIfitFlowKey struct {
-	_          structs.HostLayout
-	Id         BPFIfitFlowId
-	FlowLabel  uint32
-	Vlan       uint16
-	Dscp       uint8
-	Zero       uint8
-	Policy     uint32
-	Generation uint32
+	_         structs.HostLayout
+	Id        BPFIfitFlowId
+	LabelVlan uint32
+	DscpEpoch uint32
 }
 
 type BPFIfitFlowState struct {
