@@ -14,5 +14,6 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{id: "ipfix-encode", run: ipfixEncode},
 		{id: "ipfix-decode", run: ipfixDecode},
+		{id: "set-latency", needsRoot: true, run: setLatency},
 	}
 }

@@ -18,6 +18,13 @@ import (
 )
 
 func main() {
+	if dir := os.Getenv(agentDir); dir != "" {
+		if err := serveAgent(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "bench agent:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	testing.Init() // registers -test.benchtime, which testing.Benchmark reads
 	only := flag.String("only", "", "comma-separated ids to run; empty runs all")
 	out := flag.String("o", "bench.json", "file for the rows as JSON; empty writes none")
