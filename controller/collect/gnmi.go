@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
+
+	"github.com/openconfig/ygot/ygot"
 
 	"github.com/openifit/openifit/controller/inventory"
 	"github.com/openifit/openifit/controller/measure"
@@ -117,19 +120,31 @@ type session struct {
 	//nolint:containedctx // The handler has no other way to be told.
 	ctx context.Context
 	up  bool
-	// octets, records and dropped are the latest counters of each collector.
+	// collectors holds the latest counters of each collector.
 	collectors map[string]*yang.Collector_State
+	// sample is the policy state that may not be whole yet, and when it was
+	// taken.
+	sample     *yang.Policies
+	sampleTime int64
 }
 
 // update takes one notification in.
 func (s *session) update(u target.Update) error {
 	now := time.Now()
 	s.inventory.Observe(s.node, u.Device, now)
+	for _, path := range u.Deleted {
+		if name, ok := policyOf(path); ok {
+			s.inventory.DropPolicy(s.node, name)
+		}
+	}
 	if u.Synchronized && !s.up {
 		s.up = true
 		s.inventory.SetSession(s.node, inventory.Up, nil, now)
 		s.log.Info("session with node is up", "node", s.node)
 		s.send(s.ctx, Report{Node: s.node, Up: true})
+	}
+	if err := s.join(u, now); err != nil {
+		return err
 	}
 	ifit := u.Device.GetIfit()
 	if ifit == nil {
@@ -138,9 +153,6 @@ func (s *session) update(u target.Update) error {
 	for _, e := range eventsOf(s.node, ifit.GetEvents(), s.inventory.Snapshot(), now, !s.up) {
 		s.send(s.ctx, Report{Node: s.node, Event: &e})
 	}
-	for _, h := range heavyOf(s.node, ifit.GetPolicies(), now) {
-		s.send(s.ctx, Report{Node: s.node, Heavy: &h})
-	}
 	if c := s.counters(ifit, now); c != nil {
 		s.send(s.ctx, Report{Node: s.node, Counters: c})
 	}
@@ -148,6 +160,38 @@ func (s *session) update(u target.Update) error {
 		return fmt.Errorf("follow node %s: %w", s.node, err)
 	}
 	return nil
+}
+
+// join puts the notifications of one sample of policy state together, and
+// reports the heavy flows in it when another notification shows that it is
+// whole.
+func (s *session) join(u target.Update, now time.Time) error {
+	list := u.Device.GetIfit().GetPolicies()
+	if s.sample != nil && (list == nil || u.Time != s.sampleTime) {
+		for _, h := range heavyOf(s.node, s.sample, now) {
+			s.send(s.ctx, Report{Node: s.node, Heavy: &h})
+		}
+		s.sample = nil
+	}
+	switch {
+	case list == nil:
+	case s.sample == nil:
+		s.sample, s.sampleTime = list, u.Time
+	default:
+		if err := ygot.MergeStructInto(s.sample, list); err != nil {
+			return fmt.Errorf("join sample of node %s: %w", s.node, err)
+		}
+	}
+	return nil
+}
+
+// policyOf tells which policy a deleted path is, if it is a whole one.
+func policyOf(path string) (string, bool) {
+	name, ok := strings.CutPrefix(path, "/ifit/policies/policy[name=")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(name, "]")
 }
 
 // counters joins the samples of collectors and policies, which come in

@@ -152,6 +152,21 @@ func (n *Node) observePolicies(list *yang.Policies, now int64) bool {
 	return changed
 }
 
+// DropPolicy tells that a node no longer has a policy.
+func (inv *Inventory) DropPolicy(name, policy string) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	n := inv.nodes[name]
+	if n == nil {
+		return
+	}
+	if _, ok := n.Policies[policy]; ok {
+		delete(n.Policies, policy)
+		inv.publish()
+		inv.changed(n.clone())
+	}
+}
+
 func (n *Node) forgetPolicies(now int64) bool {
 	changed := false
 	for name, p := range n.Policies {

@@ -21,6 +21,11 @@ type Subscription struct {
 type Update struct {
 	// Device holds what the notification said, and nothing else.
 	Device *yang.Device
+	// Deleted are the paths that are gone.
+	Deleted []string
+	// Time is when the values were taken, by the node's clock. One sample of
+	// many values may come in several notifications of the same time.
+	Time int64
 	// Synchronized is true from the moment that all there was had been sent.
 	Synchronized bool
 }
@@ -71,8 +76,12 @@ func (t *Target) Subscribe(ctx context.Context, subs []Subscription, silence tim
 			synchronized = true
 			update.Synchronized = true
 		case *gnmi.SubscribeResponse_Update:
+			update.Time = r.Update.GetTimestamp()
 			if err := merge(update.Device, r.Update); err != nil {
 				return fmt.Errorf("node %s: subscription: %w", t.name, err)
+			}
+			for _, p := range r.Update.GetDelete() {
+				update.Deleted = append(update.Deleted, pathString(join(r.Update.GetPrefix(), p)))
 			}
 		}
 		if err := handle(update); err != nil {
