@@ -71,7 +71,10 @@ func (x *xmitProgram) load(spec *ebpf.CollectionSpec, maps map[string]*ebpf.Map)
 	}
 	replace := make(map[string]*ebpf.Map)
 	for name := range spec.Maps {
-		replace[name] = maps[name]
+		// Constants belong to the program alone.
+		if m := maps[name]; m != nil {
+			replace[name] = m
+		}
 	}
 	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replace})
 	if err != nil {

@@ -1,0 +1,172 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/lab/certs"
+	"github.com/openifit/openifit/lab/testenv"
+	"github.com/openifit/openifit/lab/traffic"
+)
+
+func TestRefusedSetsChangeNothing(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	c := w.client(t)
+	set(t, c, append(base(collectorPort), update(policyM, metering))...)
+	tree := func() string {
+		return string(get(t, c, "/ifit/policies/policy[name=m]/config")) + string(get(t, c, "/ifit/domain"))
+	}
+	before, program, disk := tree(), ids(t, string(get(t, c, policyM+"/state/programs"))), w.disk(t)
+	tests := []struct {
+		name   string
+		set    *gpb.SetRequest
+		code   codes.Code
+		reason string
+	}{
+		{"unknown path", replace("/ifit/policies/policy[name=m]/config/colour", `"red"`), codes.NotFound, "colour"},
+		{"wrong type", replace("/ifit/policies/policy[name=m]/config/priority", `"high"`), codes.InvalidArgument, "priority"},
+		{"technique not built", replace("/ifit/policies/policy[name=x]", `{"name": "x", "config": {"name": "x", "technique": "IOAM_TRACE"}}`), codes.InvalidArgument, "not built in this release"},
+		{"contradiction", replace(policyM+"/flow-selection/rules/rule[sequence-id=2]", `{"sequence-id": 2, "config": {"sequence-id": 2, "protocol": 17, "destination-port": 5001, "action": "DENY"}}`), codes.InvalidArgument, "contradicts rule 1"},
+		{"dangling collector", replace(policyM+"/data-export/config/collector", `["nobody"]`), codes.InvalidArgument, "nobody"},
+		{"dangling interface", replace(policyM+"/observation-points/observation-point[name=in]/config/interface", `"eth9"`), codes.InvalidArgument, "eth9"},
+		{"interface that the kernel lacks", &gpb.SetRequest{Update: []*gpb.Update{
+			update("/ifit/interfaces/interface[name=eth9]", `{"name": "eth9", "config": {"name": "eth9", "role": "EDGE"}}`),
+			update(policyM+"/observation-points/observation-point[name=in]/config/interface", `"eth9"`),
+		}}, codes.NotFound, "the kernel has no interface eth9"},
+		{"half of it is good", &gpb.SetRequest{Update: []*gpb.Update{
+			update("/ifit/domain/config/node-name", `"other"`), update(policyM+"/config/technique", `"HYBRID_TWO_STEP"`),
+		}}, codes.InvalidArgument, "HYBRID_TWO_STEP"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := c.Set(t.Context(), tt.set)
+			if status.Code(err) != tt.code || !strings.Contains(err.Error(), tt.reason) {
+				t.Errorf("answer %v, want %v with %q", err, tt.code, tt.reason)
+			}
+			if after := tree(); after != before {
+				t.Errorf("tree\n%s\nbefore\n%s", after, before)
+			}
+			if after := ids(t, string(get(t, c, policyM+"/state/programs"))); after != program {
+				t.Errorf("program %s, before %s", after, program)
+			}
+			if after := w.disk(t); after != disk {
+				t.Errorf("files\n%s\nbefore\n%s", after, disk)
+			}
+		})
+	}
+}
+
+func replace(at, value string) *gpb.SetRequest {
+	return &gpb.SetRequest{Replace: []*gpb.Update{update(at, value)}}
+}
+
+// disk is the content of all files of the state directory but the counters.
+func (w *world) disk(t testing.TB) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(filepath.Join(w.dir, "state"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "counters.json") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all.WriteString(path + "\n" + string(data) + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+func TestWithoutRoot(t *testing.T) {
+	testenv.NeedRoot(t) // to become somebody else
+	dir := t.TempDir()
+	if err := certs.Ensure(dir, []certs.Leaf{{Name: "agent"}}); err != nil {
+		t.Fatal(err)
+	}
+	files := certs.In(dir, "agent")
+	for _, path := range []string{filepath.Dir(dir), dir, filepath.Dir(files.Key), files.Cert, files.Key, files.CA} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The test program itself may lie where others cannot look.
+	program := filepath.Join(dir, "agent.test")
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "--listen", "127.0.0.1:0", "--state-dir", filepath.Join(dir, "state"),
+		"--pin-dir", "/sys/fs/bpf/openifit-test-nobody",
+		"--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-ca", files.CA)
+	cmd.Env = append(os.Environ(), asAgent+"=1")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	err = cmd.Run()
+	if cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("ended with %v", err)
+	}
+	if text := stderr.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "needs root") {
+		t.Errorf("said %q", text)
+	}
+}
+
+func TestInterfacesComeAndGo(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	c := w.client(t)
+	const anywhere = `{"name": "m", "config": {"name": "m", "technique": "FLOW_METERING"},
+		"observation-points": {"observation-point": [
+			{"name": "a", "config": {"name": "a", "interface": "left", "direction": "INGRESS"}},
+			{"name": "b", "config": {"name": "b", "interface": "extra", "direction": "INGRESS"}}]},
+		"data-export": {"config": {"drain-interval": 50}}}`
+	w.addExtra(t)
+	set(t, c, append(base(collectorPort),
+		update("/ifit/interfaces/interface[name=extra]", `{"name": "extra", "config": {"name": "extra"}}`), update(policyM, anywhere))...)
+	extra := "/ifit/interfaces/interface[name=extra]/state/"
+	if got := string(get(t, c, extra+"probe")); !strings.Contains(got, "ingress") {
+		t.Fatalf("programs %s", got)
+	}
+	h := testenv.Netlink(t, w.router)
+	link, err := h.LinkByName("extra")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.LinkDel(link); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the state says that the interface is gone", func() bool {
+		return string(get(t, c, extra+"oper-status")) == `"NOT_PRESENT"` &&
+			strings.Contains(string(get(t, c, policyM+"/state/last-error")), "no interface extra")
+	})
+	if got := string(get(t, c, policyM+"/state/oper-status")); got != `"ACTIVE"` {
+		t.Errorf("oper-status %s with one interface left", got)
+	}
+	truth := w.send(t, traffic.Constant{Flows: 2, Rate: 1000, Payload: 100, Packets: 50})
+	wait(t, "the policy goes on elsewhere", func() bool {
+		return number(t, c, policyM+"/state/packets-observed") >= truth.Totals.SentPackets
+	})
+	// A Set of another leaf does not care for the interface that is away.
+	set(t, c, update(policyM+"/config/priority", "7"))
+	w.addExtra(t)
+	wait(t, "the policy is back on the interface", func() bool {
+		return strings.Contains(string(get(t, c, extra+"probe")), "ingress") && get(t, c, policyM+"/state/last-error") == nil
+	})
+}
