@@ -12,6 +12,9 @@ type benchmark struct {
 // file with its function and a line here.
 func benchmarks() []benchmark {
 	return []benchmark{
+		{id: "dp-meter", needsRoot: true, run: dpMeter},
+		{id: "dp-swap", needsRoot: true, run: dpSwap},
+		{id: "dp-drain", needsRoot: true, run: dpDrain},
 		{id: "ipfix-encode", run: ipfixEncode},
 		{id: "ipfix-decode", run: ipfixDecode},
 		{id: "set-latency", needsRoot: true, run: setLatency},

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/openifit/openifit/dataplane/probe/livebench"
+)
+
+// dpMeter judges by the ratios of each round, which cancel what the machine
+// does besides; the values are medians.
+func dpMeter() ([]Row, error) {
+	m, err := livebench.MeasureMeter(400)
+	if err != nil {
+		return nil, err
+	}
+	against := func(id string, floor, ratio livebench.Spread, bar float64) Row {
+		r := RatioAtMost(id, m.Added.P50, floor.P50, bar, "ns")
+		*r.Ratio, r.OK = ratio.P50, ratio.P50 <= bar
+		return r
+	}
+	return []Row{
+		against("dp-meter", m.Floor, m.ToFloor, 1.5),
+		against("dp-meter/peer", m.Peer, m.ToPeer, 0.5),
+		Row{ID: "dp-meter/null", Value: m.Null.P50, Unit: "ns", OK: true}.WithFloor(m.Base.P50),
+		{ID: "dp-meter/p10-p90", Value: m.ToFloor.P90 - m.ToFloor.P10, Unit: "x", OK: true},
+	}, nil
+}
+
+func dpSwap() ([]Row, error) {
+	s, err := livebench.MeasureSwap(1000, 1_000_000)
+	if err != nil {
+		return nil, err
+	}
+	wrong := apart(s.Packets, s.Counted) + apart(s.Packets, s.Recorded) + s.Orphans
+	return []Row{
+		AtMost("dp-swap", float64(wrong), 0, "packets"),
+		AtLeast("dp-swap/packets", float64(s.Packets), 1e6, "packets"),
+		AtLeast("dp-swap/swaps", float64(s.Swaps), 1000, "swaps"),
+		{ID: "dp-swap/time", Value: float64(s.PerSwap.Microseconds()) / 1000, Unit: "ms", OK: true},
+	}, nil
+}
+
+func dpDrain() ([]Row, error) {
+	const flows = 100_000
+	d, err := livebench.MeasureDrain(flows, 100)
+	if err != nil {
+		return nil, err
+	}
+	if d.Flows != flows {
+		return nil, fmt.Errorf("%d flows where %d were sent", d.Flows, flows)
+	}
+	return []Row{
+		AtMost("dp-drain", float64(d.Took.Microseconds())/1000, 100, "ms"),
+		AtMost("dp-drain/lost", float64(apart(d.Packets, d.Recorded)+apart(d.TrafficPackets, d.TrafficRecorded)), 0, "packets"),
+		{ID: "dp-drain/packets", Value: float64(d.TrafficPackets), Unit: "packets", OK: true},
+	}, nil
+}
+
+func apart(a, b uint64) uint64 { return max(a, b) - min(a, b) }
