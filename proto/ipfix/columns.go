@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/openifit/openifit/proto/ipfix/ie"
@@ -56,8 +57,8 @@ var exactKinds = map[reflect.Type]kind{
 	reflect.TypeFor[[]byte]():     kindBytes,
 }
 
-// columnsOf reads the tags of a struct: `ipfix:"name"` or, where one of several
-// elements may carry the value, `ipfix:"name|name"`. Embedded structs count as
+// columnsOf reads the tags of a struct: `ipfix:"name"` or, where several
+// elements can carry the value, `ipfix:"name|name"`. Embedded structs count as
 // if their fields stood in their place.
 func columnsOf(t reflect.Type) ([]column, error) {
 	if t.Kind() != reflect.Struct {
@@ -127,37 +128,53 @@ func (k kind) carries(t ie.Type) bool {
 // pair is a template field with the struct field that holds its value.
 type pair struct {
 	index  int // in the template
+	name   int // of the column's names
 	field  Field
 	column column
 }
 
 // match pairs the fields of a template with the columns. The n-th occurrence
-// of an element belongs to the n-th column of its name. unmatched are template
-// fields without a column.
+// of an element belongs to the n-th column of its name; a column with several
+// names can serve one field for each. unmatched are template fields without a
+// column.
 func match(t *Template, columns []column) (pairs []pair, unmatched []Field) {
-	taken := make([]bool, len(columns))
+	taken := map[served]bool{}
 	for i, f := range t.All() {
-		c := findColumn(columns, taken, f.Element)
-		if c < 0 {
+		s, ok := findColumn(columns, taken, f.Element)
+		if !ok {
 			unmatched = append(unmatched, f)
 			continue
 		}
-		taken[c] = true
-		pairs = append(pairs, pair{i, f, columns[c]})
+		taken[s] = true
+		pairs = append(pairs, pair{i, s.name, f, columns[s.column]})
 	}
 	return pairs, unmatched
 }
 
-func findColumn(columns []column, taken []bool, e ie.Element) int {
+// served is a name of a column that a template field has claimed.
+type served struct{ column, name int }
+
+func findColumn(columns []column, taken map[served]bool, e ie.Element) (served, bool) {
+	if e.Name == "" {
+		return served{}, false
+	}
 	for i, c := range columns {
-		if taken[i] || !c.kind.carries(e.Type) {
-			continue
-		}
-		for _, name := range c.names {
-			if name == e.Name && name != "" {
-				return i
-			}
+		n := slices.Index(c.names, e.Name)
+		if s := (served{i, n}); n >= 0 && !taken[s] && c.kind.carries(e.Type) {
+			return s, true
 		}
 	}
-	return -1
+	return served{}, false
+}
+
+// preferred keeps one pair for each column, that of the name which stands first
+// in the tag: a value that came in several forms is read from the best.
+func preferred(pairs []pair) []pair {
+	best := map[uintptr]int{}
+	for _, p := range pairs {
+		if n, ok := best[p.column.offset]; !ok || p.name < n {
+			best[p.column.offset] = p.name
+		}
+	}
+	return slices.DeleteFunc(pairs, func(p pair) bool { return best[p.column.offset] != p.name })
 }

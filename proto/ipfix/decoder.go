@@ -66,7 +66,7 @@ func (d *Decoder[T]) Decode(r *Record, v *T) error {
 // Matches counts the struct fields that a template has.
 func (d *Decoder[T]) Matches(t *Template) int {
 	pairs, _ := match(t, d.columns)
-	return len(pairs)
+	return len(preferred(pairs))
 }
 
 func (d *Decoder[T]) planFor(t *Template) *readPlan {
@@ -77,6 +77,7 @@ func (d *Decoder[T]) planFor(t *Template) *readPlan {
 		clear(d.plans)
 	}
 	pairs, _ := match(t, d.columns)
+	pairs = preferred(pairs)
 	p := &readPlan{}
 	for _, c := range d.columns {
 		if !slices.ContainsFunc(pairs, func(pr pair) bool { return pr.column.offset == c.offset }) {

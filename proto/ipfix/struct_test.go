@@ -299,3 +299,22 @@ func TestEncoderAppend(t *testing.T) {
 		t.Errorf("got %x, %v", b, err)
 	}
 }
+
+func TestOneValueInSeveralForms(t *testing.T) {
+	type times struct {
+		Start ipfix.UnixNano `ipfix:"flowStartNanoseconds|flowStartMilliseconds"`
+	}
+	in := times{1_700_000_000_123_456_789}
+	for _, specs := range [][]string{
+		{"flowStartMilliseconds", "flowStartNanoseconds"}, {"flowStartNanoseconds", "flowStartMilliseconds"},
+	} {
+		got, err := exchange(t, &in, specs...)
+		if err != nil || got != in {
+			t.Errorf("%v: got %v, %v, want the finer form of %v", specs, got, err, in)
+		}
+	}
+	got, err := exchange(t, &in, "flowStartMilliseconds")
+	if err != nil || got.Start != 1_700_000_000_123_000_000 {
+		t.Errorf("milliseconds alone: got %v, %v", got, err)
+	}
+}

@@ -90,6 +90,9 @@ type FlowOptions struct {
 	TransitDelay bool
 	// Sampled adds the selector of the packets.
 	Sampled bool
+	// NanosecondsOnly leaves out the times in milliseconds, which collectors
+	// need that know no finer ones, nfcapd 1.7 for example.
+	NanosecondsOnly bool
 }
 
 // FlowTemplate composes a template from Flow Keys, which come first and in the
@@ -114,6 +117,9 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 	rest := []string{
 		"octetDeltaCount", "packetDeltaCount", "tcpControlBits", "flowStartNanoseconds", "flowEndNanoseconds",
 		"minimumTTL", "maximumTTL", "ingressInterface", "egressInterface", "flowDirection", "flowEndReason",
+	}
+	if !o.NanosecondsOnly {
+		rest = append(rest, "flowStartMilliseconds", "flowEndMilliseconds")
 	}
 	if m.PEN() != 0 {
 		rest = append(rest, originFields...)
