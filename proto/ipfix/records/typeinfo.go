@@ -15,14 +15,19 @@ type TypeInformation struct {
 	Type      ie.Type      `ipfix:"informationElementDataType"`
 	Semantics ie.Semantics `ipfix:"informationElementSemantics"`
 	Units     ie.Units     `ipfix:"informationElementUnits"`
-	Name      string       `ipfix:"informationElementName"`
+	// The range of values; both 0 where the type alone limits them.
+	RangeBegin  uint64 `ipfix:"informationElementRangeBegin"`
+	RangeEnd    uint64 `ipfix:"informationElementRangeEnd"`
+	Name        string `ipfix:"informationElementName"`
+	Description string `ipfix:"informationElementDescription"`
 }
 
 // TypeInformationTemplate describes elements.
 func TypeInformationTemplate(m *ie.Model) (*ipfix.Template, error) {
 	return optionsTemplate(m, "type information", 2, []string{
 		"privateEnterpriseNumber", "informationElementId", "informationElementDataType",
-		"informationElementSemantics", "informationElementUnits", "informationElementName",
+		"informationElementSemantics", "informationElementUnits", "informationElementRangeBegin",
+		"informationElementRangeEnd", "informationElementName", "informationElementDescription",
 	})
 }
 
