@@ -65,18 +65,11 @@ func adoptXmit(dir string, fresh bool) (*xmitProgram, error) {
 }
 
 // load verifies the programs; nothing is attached.
-func (x *xmitProgram) load(spec *ebpf.CollectionSpec, maps map[string]*ebpf.Map) error {
+func (x *xmitProgram) load(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map) error {
 	if x.program != nil {
 		return nil
 	}
-	replace := make(map[string]*ebpf.Map)
-	for name := range spec.Maps {
-		// Constants belong to the program alone.
-		if m := maps[name]; m != nil {
-			replace[name] = m
-		}
-	}
-	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replace})
+	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
 	if err != nil {
 		return fmt.Errorf("load the transmit program: %w", err)
 	}
