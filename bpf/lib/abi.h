@@ -143,7 +143,7 @@ struct ifit_policy_counters {
 	__u64 selected;
 	__u64 refused;	/* selected packets without a record: table full */
 	__u64 marked;
-	__u64 no_mark;	/* not marked: no mark for the code point, or not unicast */
+	__u64 no_mark;	/* not marked: no mark for the code point, or the packet belongs to one link */
 	__u64 no_packet_id;	/* not marked, or no postcard: less than 16 octets of payload */
 	__u64 lease_expired;	/* not marked: the agent did not renew its lease */
 	__u64 postcards;	/* sent */

@@ -125,13 +125,19 @@ static __noinline bool is_delivered_here(struct __sk_buff *skb, const struct pac
 	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
-/* Group and link-local traffic is the node's own business: never marked. */
+#define ND_FIRST 133	/* ICMPv6 types of neighbour discovery */
+#define ND_LAST 137
+
+/* What belongs to one link is never marked: groups, link-local, neighbour discovery. */
 static __always_inline bool is_markable(const struct packet *pkt)
 {
-	const __u8 *daddr = pkt->key.id.daddr;
+	const struct ifit_flow_id *id = &pkt->key.id;
+	const __u8 *daddr = id->daddr;
 
 	if (pkt->ipv4)
 		return daddr[0] < 224 && !(daddr[0] == 169 && daddr[1] == 254);
+	if (id->proto == IPPROTO_ICMPV6 && id->dport >= ND_FIRST << 8 && id->dport < (ND_LAST + 1) << 8)
+		return false;
 	return daddr[0] != 0xff && !(daddr[0] == 0xfe && (daddr[1] & 0xc0) == 0x80);
 }
 

@@ -51,7 +51,7 @@ type PolicyCounters struct {
 	// Refused are selected packets that found no place in a full flow table.
 	Refused uint64
 	// Marked packets got the policy's mark. The others did not, because their
-	// code point has no mark or they are not unicast, because their payload is
+	// code point has no mark or they belong to one link, because their payload is
 	// shorter than 16 octets, or because the lease has ended. A postcard is
 	// not sent for want of payload either.
 	Marked, NoMark, NoPacketID, LeaseExpired uint64

@@ -155,6 +155,9 @@ func TestMarking(t *testing.T) {
 	hop := probetest.UDP(probetest.Beyond6, 0)
 	hop.FirstExtension, hop.Extensions = 0, []byte{packet.UDP, 0, 1, 4, 0, 0, 0, 0}
 
+	neighbour := probetest.UDP(probetest.Beyond6, 0)
+	neighbour.Protocol, neighbour.Payload = packet.ICMPv6, append([]byte{136, 0, 0, 0}, make([]byte, 20)...)
+
 	cases := []struct {
 		name   string
 		packet packet.Spec
@@ -166,6 +169,7 @@ func TestMarking(t *testing.T) {
 		{"payload of 15 octets", short, true, 0, probe.PolicyCounters{NoPacketID: 1}},
 		{"no mark for the code point", probetest.UDP(probetest.Beyond6, 10), true, 10, probe.PolicyCounters{NoMark: 1}},
 		{"multicast", group, true, 0, probe.PolicyCounters{NoMark: 1}},
+		{"neighbour advertisement", neighbour, true, 0, probe.PolicyCounters{NoMark: 1}},
 		{"link-local", probetest.UDP("[fe80::1]:2000", 0), true, 0, probe.PolicyCounters{NoMark: 1}},
 		{"IPv4", probetest.UDP(probetest.Beyond4, 0), true, probetest.Mark0, probe.PolicyCounters{Marked: 1}},
 		{"IPv4, EF", probetest.UDP(probetest.Beyond4, 46), true, probetest.Mark46, probe.PolicyCounters{Marked: 1}},
