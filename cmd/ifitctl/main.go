@@ -13,14 +13,15 @@ import (
 
 	"github.com/openifit/openifit/cmd/ifitctl/internal/democmd"
 	"github.com/openifit/openifit/cmd/ifitctl/internal/labcmd"
+	"github.com/openifit/openifit/cmd/ifitctl/internal/northcmd"
 )
 
 // commands is the table of everything that ifitctl does.
 func commands() []*cobra.Command {
-	return []*cobra.Command{
+	return append([]*cobra.Command{
 		labcmd.New(),
 		democmd.New(),
-	}
+	}, northcmd.New()...)
 }
 
 func main() {
