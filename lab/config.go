@@ -60,6 +60,7 @@ type controllerConfig struct {
 	Collector        collectorConfig  `yaml:"collector"`
 	EnterpriseNumber uint32           `yaml:"enterprise-number"`
 	PoliciesDir      string           `yaml:"policies-dir,omitempty"`
+	Loops            []loopConfig     `yaml:"loops"`
 }
 
 type controllerNode struct {
@@ -110,6 +111,12 @@ func (o Options) configure() error {
 	if err := o.configureController(); err != nil {
 		return fmt.Errorf("configure controller: %w", err)
 	}
+	client := clientConfig{
+		Controller: "https://" + netip.AddrPortFrom(o.Names.Controller(), PortNorthbound).String(), TLS: o.tls(operatorCert),
+	}
+	if err := writeYAML(filepath.Join(o.RunDir, "ifitctl.yaml"), client); err != nil {
+		return err
+	}
 	agents := o.Topology.Agents()
 	for _, a := range agents {
 		if err := writeYAML(filepath.Join(o.nodeDir(a.Name), "gnmic.yaml"), o.gnmic(a)); err != nil {
@@ -147,7 +154,7 @@ func (o Options) configureController() error {
 		Northbound:  netip.AddrPortFrom(address, PortNorthbound),
 		TLS:         o.tls(controllerCert), StateDir: filepath.Join(dir, "state"),
 		Collector:        collectorConfig{Name: "controller", Address: address, Port: PortIPFIX},
-		EnterpriseNumber: EnterpriseNumber, PoliciesDir: o.PoliciesDir,
+		EnterpriseNumber: EnterpriseNumber, PoliciesDir: o.PoliciesDir, Loops: loops(),
 	}
 	known := map[string]bool{}
 	for _, a := range o.Topology.Agents() {

@@ -47,7 +47,7 @@ func (o Options) agentService(a topology.Node) service {
 func (o Options) controllerService() service {
 	return service{
 		node: topology.ControllerNode, program: "ifit-controller", kind: "controller",
-		address: netip.AddrPortFrom(o.Names.Controller(), PortNorthbound),
+		address: netip.AddrPortFrom(o.Names.Controller(), PortNorthbound), secure: true,
 	}
 }
 
