@@ -81,7 +81,7 @@ func choose(sel *state.Selection, key schema.Key) {
 // publish makes a version the current one and tells the subscribers what
 // differs.
 func (t *tree) publish(next *intent.Snapshot) {
-	units := t.schema.ChangedUnits(t.snapshot().Root, next.Root)
+	units := next.Changed.Units(t.schema)
 	patterns := make([]schema.Pattern, len(units))
 	for i, u := range units {
 		patterns[i] = schema.ExactPattern(u)

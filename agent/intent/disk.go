@@ -14,6 +14,8 @@ import (
 // played again after a crash.
 type disk struct {
 	dir string
+	// unfinished says that there may be a journal to play.
+	unfinished bool
 	// fault, when set, is asked before each step; tests let steps fail.
 	fault func(step string) error
 }
@@ -37,7 +39,7 @@ func openDisk(dir string) (*disk, error) {
 	if err := os.MkdirAll(filepath.Join(dir, policyDir), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	return &disk{dir: dir}, nil
+	return &disk{dir: dir, unfinished: true}, nil
 }
 
 func (d *disk) path(name string) string { return filepath.Join(d.dir, name) }
@@ -97,6 +99,7 @@ func (d *disk) publish(changes []fileChange) error {
 	if err := d.rename(journalFile); err != nil {
 		return err
 	}
+	d.unfinished = true
 	// From here on the change is made: what is left undone now is done by the
 	// next stage or the next start.
 	_ = d.replay()
@@ -115,9 +118,16 @@ func (d *disk) discard(changes []fileChange) {
 
 // replay carries out the journal, if there is one.
 func (d *disk) replay() error {
+	if !d.unfinished {
+		return nil
+	}
 	text, err := d.read(journalFile)
-	if err != nil || text == nil {
+	if err != nil {
 		return err
+	}
+	if text == nil {
+		d.unfinished = false
+		return nil
 	}
 	var changes []fileChange
 	if err := json.Unmarshal(text, &changes); err != nil {
@@ -137,7 +147,11 @@ func (d *disk) replay() error {
 			return err
 		}
 	}
-	return d.remove(journalFile)
+	if err := d.remove(journalFile); err != nil {
+		return err
+	}
+	d.unfinished = false
+	return nil
 }
 
 // write replaces one file at once and for good.
@@ -160,11 +174,13 @@ func (d *disk) writeTemp(name string, content []byte) (err error) {
 	return f.Sync()
 }
 
+// rename makes a temporary file count.
 func (d *disk) rename(name string) error {
 	if err := os.Rename(d.path(name+tempSuffix), d.path(name)); err != nil {
 		return err
 	}
-	return d.syncDir(name)
+	d.syncDir(name)
+	return nil
 }
 
 func (d *disk) remove(name string) error {
@@ -174,15 +190,18 @@ func (d *disk) remove(name string) error {
 		}
 		return err
 	}
-	return d.syncDir(name)
+	d.syncDir(name)
+	return nil
 }
 
-// syncDir makes a rename or removal survive a power cut.
-func (d *disk) syncDir(name string) (err error) {
+// syncDir makes a rename or removal survive a power cut. The change is made by
+// then, so that a failure here is none of the change: a power cut could bring
+// the old version back, but whole.
+func (d *disk) syncDir(name string) {
 	f, err := os.Open(filepath.Dir(d.path(name)))
 	if err != nil {
-		return err
+		return
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return f.Sync()
+	_ = f.Sync()
+	_ = f.Close()
 }

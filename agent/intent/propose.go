@@ -72,7 +72,7 @@ func (s *Store) Propose(ops []Op) (*Proposal, error) {
 			return nil, err
 		}
 	}
-	return s.settle(d.Ifit())
+	return s.settle(d)
 }
 
 func (s *Store) apply(d *schema.Draft, op Op) error {
@@ -118,11 +118,11 @@ func settable(p schema.Pattern) (schema.Path, bool) {
 	return p.Exact()
 }
 
-// settle makes a version of a configuration as given.
-func (s *Store) settle(given *yang.Ifit) (*Proposal, error) {
-	before := s.current
+// settle makes a version of a draft of the current one.
+func (s *Store) settle(d *schema.Draft) (*Proposal, error) {
+	before, given := s.current, d.Ifit()
 	p := &Proposal{store: s, base: before}
-	touched := s.schema.Touched(before.given, given)
+	touched := d.Touched(before.given)
 	if len(touched) == 0 {
 		p.next, p.empty = before, true
 		return p, nil

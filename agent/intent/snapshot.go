@@ -101,3 +101,27 @@ func (c *Changes) add(unit schema.Path) {
 		c.Limits = true
 	}
 }
+
+// Units returns the paths of what changed.
+func (c Changes) Units(s *schema.Schema) []schema.Path {
+	var units []schema.Path
+	list := func(section string, names []string) {
+		n := s.Ifit.Child(section).Children[0]
+		for _, name := range names {
+			units = append(units, schema.Path{Node: n, Keys: []string{name}})
+		}
+	}
+	one := func(section string, changed bool) {
+		if changed {
+			units = append(units, schema.Path{Node: s.Ifit.Child(section)})
+		}
+	}
+	one("admission", c.Admission)
+	list("collectors", c.Collectors)
+	one("domain", c.Domain)
+	list("interfaces", c.Interfaces)
+	one("limits", c.Limits)
+	list("policies", c.Policies)
+	list("probes", c.Probes)
+	return units
+}

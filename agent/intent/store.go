@@ -105,7 +105,7 @@ func (s *Store) loadNode() error {
 	if err := d.Update(schema.Path{Node: s.schema.Ifit}, jsonValue(text)); err != nil {
 		return err
 	}
-	p, err := s.settle(d.Ifit())
+	p, err := s.settle(d)
 	if err != nil {
 		return err
 	}

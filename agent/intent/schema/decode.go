@@ -76,6 +76,9 @@ func (d *Draft) putJSON(p Path, value jsonValue, replace bool) error {
 		}
 		return d.mergeList(parent, p, value)
 	}
+	if p.Node.unit != nil {
+		d.touch(p)
+	}
 	v, err := d.descend(p)
 	if err != nil {
 		return err
@@ -108,6 +111,9 @@ func (d *Draft) mergeObject(v reflect.Value, p Path, obj jsonValue) error {
 		case Container:
 			if m.value.kind != jsonObject {
 				return badValue(child.String(), "%s where a JSON object is expected", m.value.describe())
+			}
+			if c.unit == c {
+				d.touch(child)
 			}
 			err = d.mergeObject(d.own(v.Field(c.field)), child, m.value)
 		}
@@ -155,6 +161,7 @@ func (d *Draft) mergeList(parent reflect.Value, p Path, arr jsonValue) error {
 			return badValue(child.String(), "is given twice")
 		}
 		seen[key] = true
+		d.touch(child)
 		e, err := d.ownEntry(parent, n, key)
 		if err != nil {
 			return badValue(child.String(), "%v", err)
@@ -237,6 +244,7 @@ func (d *Draft) putLeaf(p Path, vals []scalar, list bool) error {
 	if err != nil {
 		return err
 	}
+	d.touch(p)
 	parent, err := d.descend(Path{p.Node.Parent, p.Keys})
 	if err != nil {
 		return err

@@ -15,11 +15,18 @@ type Draft struct {
 	root *yang.Device
 	// mine are the structs and maps that the draft made itself.
 	mine map[unsafe.Pointer]struct{}
+	// touched are the units that were changed or made, by their IDs; wide says
+	// that something above units was, so that they do not tell all.
+	touched map[string]Path
+	wide    bool
 }
 
 // Edit starts a draft from a configuration, which may be nil.
 func (s *Schema) Edit(ifit *yang.Ifit) *Draft {
-	return &Draft{s, &yang.Device{Ifit: ifit}, map[unsafe.Pointer]struct{}{}}
+	return &Draft{
+		s: s, root: &yang.Device{Ifit: ifit},
+		mine: map[unsafe.Pointer]struct{}{}, touched: map[string]Path{},
+	}
 }
 
 // Ifit returns the configuration as changed so far.
@@ -96,6 +103,29 @@ func (d *Draft) writeKeys(list *Node, entry, key reflect.Value) {
 	}
 }
 
+// touch notes that a place is about to change.
+func (d *Draft) touch(p Path) {
+	if unit, ok := d.s.Unit(p); ok {
+		d.touched[unit.ID()] = unit
+	} else {
+		d.wide = true
+	}
+}
+
+// Touched returns the units that the draft may have changed since it was begun
+// from the configuration before, in ascending order.
+func (d *Draft) Touched(before *yang.Ifit) []Path {
+	if d.wide {
+		return d.s.Touched(before, d.Ifit())
+	}
+	units := make([]Path, 0, len(d.touched))
+	for _, u := range d.touched {
+		units = append(units, u)
+	}
+	slices.SortFunc(units, comparePaths)
+	return units
+}
+
 // descend returns the struct at a path, made on the way if need be.
 func (d *Draft) descend(p Path) (reflect.Value, error) {
 	v := reflect.ValueOf(d.root).Elem()
@@ -164,6 +194,7 @@ func (n *Node) isKey() bool {
 // remove deletes one place that exists.
 func (d *Draft) remove(p Path) error {
 	n := p.Node
+	d.touch(p)
 	if n.Parent == nil {
 		d.root.Ifit = nil
 		return nil

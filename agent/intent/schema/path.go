@@ -40,6 +40,13 @@ func (p Path) ID() string {
 	return string(b)
 }
 
+func comparePaths(a, b Path) int {
+	if c := cmp.Compare(a.Node.first, b.Node.first); c != 0 {
+		return c
+	}
+	return slices.Compare(a.Keys, b.Keys)
+}
+
 // Same reports whether both paths name the same place.
 func (p Path) Same(other Path) bool {
 	return p.Node == other.Node && slices.Equal(p.Keys, other.Keys)

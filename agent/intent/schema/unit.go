@@ -38,12 +38,6 @@ func (s *Schema) Unit(p Path) (Path, bool) {
 	return Path{u, p.Keys[:u.keys]}, true
 }
 
-// ChangedUnits returns the units that differ between two effective
-// configurations.
-func (s *Schema) ChangedUnits(before, after *yang.Ifit) []Path {
-	return slices.DeleteFunc(s.Touched(before, after), func(u Path) bool { return s.Equal(before, after, u) })
-}
-
 // Touched returns the units that two configurations do not share, in
 // ascending order. Drafts share what they did not touch.
 func (s *Schema) Touched(before, after *yang.Ifit) []Path {
@@ -71,6 +65,7 @@ func (s *Schema) Touched(before, after *yang.Ifit) []Path {
 			}
 		}
 	})
+	slices.SortFunc(units, comparePaths)
 	return units
 }
 
