@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/lab/testenv"
 )
@@ -36,4 +37,20 @@ func (w *world) addExtra(t testing.TB) {
 	if err := h.LinkSetUp(link); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// listens waits until somebody in the router receives on a UDP port.
+func (w *world) listens(t testing.TB, port int) {
+	t.Helper()
+	wait(t, "the collector listens", func() bool {
+		var found bool
+		err := w.router.Do(func() error {
+			sockets, err := netlink.SocketDiagUDP(unix.AF_INET)
+			for _, s := range sockets {
+				found = found || int(s.ID.SourcePort) == port
+			}
+			return err
+		})
+		return err == nil && found
+	})
 }

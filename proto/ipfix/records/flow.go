@@ -114,8 +114,10 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 			specs = append(specs, k)
 		}
 	}
+	// Milliseconds are what the kernel's coarse clock is good for, and what
+	// collectors as common as nfcapd read.
 	rest := []string{
-		"octetDeltaCount", "packetDeltaCount", "tcpControlBits", "flowStartNanoseconds", "flowEndNanoseconds",
+		"octetDeltaCount", "packetDeltaCount", "tcpControlBits", "flowStartMilliseconds", "flowEndMilliseconds",
 		"minimumTTL", "maximumTTL", "ingressInterface", "egressInterface", "flowDirection", "flowEndReason",
 	}
 	if !o.NanosecondsOnly {

@@ -17,6 +17,7 @@ var (
 	model  = ie.NewModel(ie.ExperimentalPEN)
 	origin = records.Origin{Policy: 7, Generation: 3, Node: 0x123456}
 	start  = ipfix.UnixNano(1_700_000_000_123_456_789)
+	coarse = ipfix.UnixNano(1_700_000_000_123_000_000) // what milliseconds can tell
 	v4     = records.Tuple{
 		Source: netip.MustParseAddr("192.0.2.1"), Destination: netip.MustParseAddr("198.51.100.2"),
 		SourcePort: 1024, DestinationPort: 443, Protocol: 6,
@@ -82,7 +83,7 @@ func through[T any](t *testing.T, tmpl *ipfix.Template, tmplErr error, bind func
 func TestRoundTrip(t *testing.T) {
 	flow := records.Flow{
 		Origin: origin, Tuple: v4, IngressInterface: 2, EgressInterface: 3, Direction: records.Egress,
-		Octets: 1 << 40, Packets: 1 << 33, Start: start, End: start + 1, TCPControlBits: 0x1ff,
+		Octets: 1 << 40, Packets: 1 << 33, Start: coarse, End: coarse + 1e6, TCPControlBits: 0x1ff,
 		MinimumHopLimit: 60, MaximumHopLimit: 64, EndReason: records.EndActive,
 		DelayMin: 1, DelayMax: 2, DelaySum: 3, DelayPackets: 4, Selector: 5,
 	}

@@ -42,7 +42,7 @@ func TestFlowTemplateRefuses(t *testing.T) {
 func TestFlowTemplate(t *testing.T) {
 	keys := []string{"protocolIdentifier", "sourceIPv4Address", "sourceIPv6Address", "flowLabelIPv6", "ingressInterface"}
 	counters := []string{
-		"octetDeltaCount", "packetDeltaCount", "tcpControlBits", "flowStartNanoseconds", "flowEndNanoseconds",
+		"octetDeltaCount", "packetDeltaCount", "tcpControlBits", "flowStartMilliseconds", "flowEndMilliseconds",
 		"minimumTTL", "maximumTTL", "egressInterface", "flowDirection", "flowEndReason",
 	}
 	for _, c := range []struct {
