@@ -125,12 +125,12 @@ func (p *Pusher) change(ctx context.Context, name string, e *entry, node string,
 	case want == nil && changes == nil && (n.pending || n.refused || !n.known):
 		changes = []policy.Change{{Op: policy.Delete, Path: policy.Path(name)}}
 	}
-	reachable := p.cfg.Reachable(node)
-	if !reachable && (len(changes) > 0 || n.pending) {
-		n.pending, n.refused, n.err = true, false, "the node cannot be reached"
+	obstacle := p.obstacle(node)
+	if obstacle != "" && (len(changes) > 0 || n.pending) {
+		n.pending, n.refused, n.err = true, false, obstacle
 	}
 	p.mu.Unlock()
-	if len(changes) == 0 || !reachable {
+	if len(changes) == 0 || obstacle != "" {
 		return
 	}
 	err := p.set(ctx, node, changes)
@@ -148,6 +148,18 @@ func (p *Pusher) change(ctx context.Context, name string, e *entry, node string,
 		n.have, n.known = nil, true
 		n.pending, n.refused, n.err = true, false, err.Error()
 	}
+}
+
+// obstacle says why a node cannot take policies now; empty when it can. The
+// caller holds mu.
+func (p *Pusher) obstacle(node string) string {
+	switch {
+	case !p.cfg.Reachable(node):
+		return "the node cannot be reached"
+	case len(p.cfg.Base) > 0 && !p.based[node]:
+		return "the node has no base configuration yet"
+	}
+	return ""
 }
 
 func (p *Pusher) set(ctx context.Context, node string, changes []policy.Change) error {

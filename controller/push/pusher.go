@@ -68,6 +68,9 @@ type Pusher struct {
 	pushing sync.Mutex
 	mu      sync.Mutex
 	entries map[string]*entry
+	// based are the nodes that have the base configuration, to which policies
+	// refer.
+	based map[string]bool
 }
 
 // entry is one policy.
@@ -94,7 +97,7 @@ type onNode struct {
 
 // New returns a Pusher with the policies that were stored.
 func New(cfg Config) (*Pusher, error) {
-	p := &Pusher{cfg: cfg, nodes: make(map[string]Node), entries: make(map[string]*entry)}
+	p := &Pusher{cfg: cfg, nodes: make(map[string]Node), entries: make(map[string]*entry), based: make(map[string]bool)}
 	for _, n := range cfg.Nodes {
 		p.nodes[n.Name()] = n
 	}

@@ -27,6 +27,9 @@ func (p *Pusher) Reconcile(ctx context.Context, node string) error {
 			return fmt.Errorf("reconcile: base configuration: %w", err)
 		}
 	}
+	p.mu.Lock()
+	p.based[node] = true
+	p.mu.Unlock()
 	found, err := p.read(ctx, n)
 	if err != nil {
 		return fmt.Errorf("reconcile: %w", err)
