@@ -12,10 +12,10 @@ import (
 // programPrefix begins the names of all programs of the project.
 const programPrefix = "ifit_"
 
-// Loaded lists the project's programs that are in the kernel, by name,
-// whoever loaded them.
-func Loaded() ([]string, error) {
-	var names []string
+// Loaded returns the project's programs that are in the kernel, whoever
+// loaded them: their names by kernel identifier.
+func Loaded() (map[uint32]string, error) {
+	names := make(map[uint32]string)
 	for id := ebpf.ProgramID(0); ; {
 		next, err := ebpf.ProgramGetNextID(id)
 		if errors.Is(err, os.ErrNotExist) {
@@ -30,7 +30,7 @@ func Loaded() ([]string, error) {
 			return nil, err
 		}
 		if strings.HasPrefix(name, programPrefix) {
-			names = append(names, name)
+			names[uint32(id)] = name
 		}
 	}
 }

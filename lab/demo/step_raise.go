@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/openifit/openifit/dataplane/probe"
 	openifitv1 "github.com/openifit/openifit/gen/openifit/v1"
 	"github.com/openifit/openifit/lab"
 	"github.com/openifit/openifit/lab/traffic"
@@ -24,6 +25,10 @@ var baseline = []string{"flows", "heavy", "elephants", "watch"}
 
 // raise brings the lab up and pushes the baseline policies.
 func raise(ctx context.Context, w *world) error {
+	var err error
+	if w.earlier, err = probe.Loaded(); err != nil {
+		return err
+	}
 	opts := w.opts.Lab
 	opts.Progress = func(line string) { w.screen.now("%s", line) }
 	l, err := lab.Up(ctx, opts)

@@ -87,11 +87,26 @@ func (w *world) checkGone(ctx context.Context) error {
 	var programs []string
 	// The kernel frees programs a moment after their last reference.
 	_, err = until(ctx, 10*time.Second, "programs unloaded", func(context.Context) (bool, error) {
-		programs, err = probe.Loaded()
+		programs, err = w.loaded()
 		return len(programs) == 0, err
 	})
 	w.check("programs left", "none", orNone(programs), err == nil)
 	return nil
+}
+
+// loaded lists the programs that came since the demo began.
+func (w *world) loaded() ([]string, error) {
+	all, err := probe.Loaded()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for id, name := range all {
+		if _, earlier := w.earlier[id]; !earlier {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 func orNone(names []string) string {

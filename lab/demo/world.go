@@ -24,6 +24,9 @@ type world struct {
 	// logs is where the logs of agents and controller are kept after a failure.
 	logs string
 
+	// earlier are the project's programs that were in the kernel before.
+	earlier map[uint32]string
+
 	lab *lab.Lab
 	// agents are asked over gNMI, beside the controller and as an operator
 	// would, so that the controller is no judge in its own cause.
