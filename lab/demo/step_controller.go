@@ -46,8 +46,7 @@ func (w *world) killDuringRaise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	active, err := w.active(ctx)
-	want := len(baseline) * len(w.agents)
-	w.check("baseline policies still in force", fmt.Sprint(want), fmt.Sprint(active), active == want)
+	f, err := w.inForce(ctx)
+	w.check("baseline policies still in force", allInForce.String(), f.String(), f == allInForce)
 	return err
 }
