@@ -3,8 +3,10 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect"
@@ -34,7 +36,9 @@ func (w *world) explain(ctx context.Context, since time.Time) error {
 		return fmt.Errorf("list decisions: %w", err)
 	}
 	complete := 0
-	for _, d := range r.Msg.GetDecisions() {
+	list := r.Msg.GetDecisions()
+	slices.SortFunc(list, func(a, b *openifitv1.Decision) int { return cmp.Compare(a.GetId(), b.GetId()) })
+	for _, d := range list {
 		if d.GetCause().GetSummary() != "" && d.GetInverse().GetSummary() != "" {
 			complete++
 		}
@@ -42,7 +46,7 @@ func (w *world) explain(ctx context.Context, since time.Time) error {
 			w.screen.say("decision %d: %s, because %s", d.GetId(), d.GetAction().GetSummary(), d.GetCause().GetSummary())
 		}
 	}
-	n := len(r.Msg.GetDecisions())
+	n := len(list)
 	w.check("decisions logged with cause and inverse", "all, at least 1", fmt.Sprintf("%d of %d", complete, n), n > 0 && complete == n)
 	return nil
 }
