@@ -148,7 +148,7 @@ func (m *moment) record(d Decision) {
 // cause says why: the conditions that hold, and the load against the budget.
 func (m *moment) cause(level int) Cause {
 	var c Cause
-	var said []string
+	var said places
 	for i := range m.in.Conditions {
 		held := &m.in.Conditions[i]
 		c.Events = append(c.Events, held.Event)
@@ -160,21 +160,13 @@ func (m *moment) cause(level int) Cause {
 			Name: strings.ToLower(strings.ReplaceAll(held.Metric, "_", "-")), Node: held.Node, Interface: held.Interface,
 			Value: float64(held.Value), Unit: unit, Time: held.Since, Provenance: measure.GNMI,
 		})
-		if i < 3 {
-			said = append(said, strings.TrimSpace(fmt.Sprintf("%s at %s %s", held.Metric, held.Node, held.Interface)))
-		}
-	}
-	if more := len(m.in.Conditions) - len(said); more > 0 {
-		said = append(said, fmt.Sprintf("%d more", more))
+		said.add(held.Metric, held.Node, held.Interface)
 	}
 	load := m.in.Rates.Octets()
 	c.Measurements = append(c.Measurements,
 		measure.Measurement{Name: "export-octets-per-second", Value: load, Unit: "octets/s", Time: m.in.Now, Provenance: measure.GNMI},
 		measure.Measurement{Name: "export-budget", Value: m.Budget, Unit: "octets/s", Time: m.in.Now, Provenance: measure.GNMI})
-	if len(said) == 0 {
-		said = []string{"no condition holds"}
-	}
-	c.Summary = fmt.Sprintf("%s; export %.0f of %.0f octets/s", strings.Join(said, ", "), load, m.Budget)
+	c.Summary = fmt.Sprintf("%s; export %.0f of %.0f octets/s", said, load, m.Budget)
 	if level < m.s.Level && load > m.Budget {
 		c.Summary = fmt.Sprintf("export of %.0f octets/s exceeds the budget of %.0f", load, m.Budget)
 	}
