@@ -26,7 +26,7 @@ const (
 	// elephantRate makes an elephant, in octets per second.
 	elephantRate = 100_000
 	// exportBudget is what the lab's domain may export, in octets per second.
-	exportBudget = 1_500_000
+	exportBudget = 400_000
 )
 
 // loops are those of the lab: heavy flows get on-path telemetry and triggers,
