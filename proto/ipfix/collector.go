@@ -20,7 +20,8 @@ type CollectorConfig struct {
 	// Sessions held at once; default 1024.
 	Sessions int
 	// IdleTimeout after which a session may be given up for a new one; default
-	// 30 min, as long as templates live.
+	// 30 min, as long as templates live. Sessions without templates have to
+	// make room after a minute.
 	IdleTimeout time.Duration
 	// Session limits each peer.
 	Session Limits
@@ -55,6 +56,9 @@ type peer struct {
 // sweepInterval keeps a flood of new peers from searching all sessions for
 // each of its Messages.
 const sweepInterval = time.Second
+
+// strangerTimeout is for peers without templates.
+const strangerTimeout = time.Minute
 
 // NewCollector makes a Collector without sessions.
 func NewCollector(cfg CollectorConfig) *Collector {
@@ -107,12 +111,21 @@ func (c *Collector) room(now time.Time) bool {
 	}
 	c.swept = now
 	for key, p := range c.sessions {
-		if now.Sub(p.seen) > c.cfg.IdleTimeout {
+		if now.Sub(p.seen) > p.patience(c.cfg.IdleTimeout) {
 			delete(c.sessions, key)
 			c.stats.IdleSessions++
 		}
 	}
 	return len(c.sessions) < c.cfg.Sessions
+}
+
+// patience is how long the session may be idle. One that never brought a
+// template explains nothing that could still come, and may be a forged sender's.
+func (p *peer) patience(idle time.Duration) time.Duration {
+	if len(p.session.templates) == 0 {
+		return min(idle, strangerTimeout)
+	}
+	return idle
 }
 
 // Each visits the sessions, in no order.

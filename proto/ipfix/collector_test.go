@@ -89,3 +89,22 @@ func TestCollectorLimit(t *testing.T) {
 		t.Errorf("counted %+v", st)
 	}
 }
+
+func TestCollectorGivesUpStrangersSooner(t *testing.T) {
+	c := ipfix.NewCollector(ipfix.CollectorConfig{Sessions: 2})
+	template, data := message(0, set(2, portsTemplate)), message(0, set(256, "01bb 06"))
+	if err := c.Decode(now, peer(0), template, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Decode(now, peer(1), data, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Decode(now.Add(2*time.Minute), peer(2), template, nil); err != nil {
+		t.Errorf("a new peer got %v although one of the sessions has explained nothing", err)
+	}
+	held := map[ipfix.PeerKey]bool{}
+	c.Each(func(key ipfix.PeerKey, _ *ipfix.Session) { held[key] = true })
+	if !held[peer(0)] || held[peer(1)] {
+		t.Errorf("holds %v", held)
+	}
+}

@@ -269,3 +269,32 @@ func TestFailingSinkDoesNotHang(t *testing.T) {
 		t.Error("Flush hid the sink's error")
 	}
 }
+
+func TestClosedStream(t *testing.T) {
+	e, p := newExporter(t, ipfix.ExporterConfig{Transport: ipfix.TCP})
+	closed, err := ipfix.NewStream[counters](e, mustTemplate(t, "octetDeltaCount", "packetDeltaCount"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Another template of the same length takes the ID.
+	other, err := ipfix.NewStream[counters](e, mustTemplate(t, "packetDeltaCount", "octetDeltaCount"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Write(&counters{Octets: 1, Packets: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Write(&counters{Octets: 1, Packets: 2}); !errors.Is(err, ipfix.ErrNoTemplate) {
+		t.Errorf("writing to a closed stream gave %v", err)
+	}
+	if err := closed.Close(); !errors.Is(err, ipfix.ErrNoTemplate) {
+		t.Errorf("closing it again gave %v", err)
+	}
+	mustFlush(t, e)
+	if got := mustDecode(t, newSession(ipfix.TCP), p.messages[0]); len(got) != 1 {
+		t.Errorf("read %v", got)
+	}
+}

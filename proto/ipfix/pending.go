@@ -6,8 +6,10 @@ import (
 )
 
 // pending holds Data Sets that arrived before their template, oldest first.
+// Those before head are gone.
 type pending struct {
 	sets   []pendingSet
+	head   int
 	octets int
 }
 
@@ -34,18 +36,30 @@ func (s *Session) postpone(now time.Time, h Header, st *step) {
 	}
 	p.body = bytes.Clone(st.body)
 	q := &s.pending
-	drop := 0
-	for drop < len(q.sets) && (q.octets+p.cost() > s.limits.PendingOctets ||
-		now.Sub(q.sets[drop].arrived) > s.limits.PendingAge) {
-		q.octets -= q.sets[drop].cost()
-		drop++
+	for q.head < len(q.sets) {
+		oldest := &q.sets[q.head]
+		if q.octets+p.cost() <= s.limits.PendingOctets && now.Sub(oldest.arrived) <= s.limits.PendingAge {
+			break
+		}
+		q.octets -= oldest.cost()
+		*oldest = pendingSet{}
+		q.head++
+		s.stats.DroppedSets++
 	}
-	s.stats.DroppedSets += uint64(drop)
-	kept := copy(q.sets, q.sets[drop:])
-	clear(q.sets[kept:])
-	q.sets = append(q.sets[:kept], p)
+	// Moving up only when half is gone keeps a flood of Sets from being copied
+	// again for each.
+	if q.head > len(q.sets)/2 {
+		q.keep(q.sets[:copy(q.sets, q.sets[q.head:])])
+	}
+	q.sets = append(q.sets, p)
 	q.octets += p.cost()
 	s.stats.PendingSets++
+}
+
+// keep makes the front of the queue all there is.
+func (q *pending) keep(front []pendingSet) {
+	clear(q.sets[len(front):])
+	q.sets, q.head = front, 0
 }
 
 // release visits what waited for a template. A Set that does not consist of
@@ -53,7 +67,7 @@ func (s *Session) postpone(now time.Time, h Header, st *step) {
 func (s *Session) release(now time.Time, t *Template, visit func(*Record)) {
 	q := &s.pending
 	kept := q.sets[:0]
-	for _, p := range q.sets {
+	for _, p := range q.sets[q.head:] {
 		if p.header.Domain != t.domain || p.id != t.id {
 			kept = append(kept, p)
 			continue
@@ -67,6 +81,5 @@ func (s *Session) release(now time.Time, t *Template, visit func(*Record)) {
 		s.record.Header = p.header
 		s.visit(t, p.body, visit)
 	}
-	clear(q.sets[len(kept):])
-	q.sets = kept
+	q.keep(kept)
 }

@@ -36,8 +36,14 @@ func (s *Stream[T]) Write(v *T) error {
 	return s.exporter.write(s.id, s.encoding, unsafe.Pointer(v))
 }
 
-// Close gives the template up.
-func (s *Stream[T]) Close() error { return s.exporter.Remove(s.id) }
+// Close gives the template up. What is written later is refused with
+// ErrNoTemplate.
+func (s *Stream[T]) Close() error {
+	id := s.id
+	// The ID may come to stand for another template; 1 is none for ever.
+	s.id = 1
+	return s.exporter.Remove(id)
+}
 
 // write is Begin, encoding and End in one.
 func (e *Exporter) write(id uint16, enc *encoding, v unsafe.Pointer) error {
