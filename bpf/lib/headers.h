@@ -16,7 +16,7 @@
 #define IP_OFFSET 0x1fff
 #define IP6_OFFSET 0xfff8
 #define IP6_MF 0x0001
-#define IP6_MAX_EXTENSIONS 8
+#define IP6_MAX_HEADERS 8	/* extension headers and the one behind them */
 #define IP6_MAX_EXTENSION_OCTETS 1024
 
 #define IPPROTO_HOPOPTS 0

@@ -57,7 +57,7 @@ static __always_inline bool skip_ipv6(struct linear *at, struct ifit_flow_id *id
 	__builtin_memcpy(id->daddr, &ip6h.daddr, 16);
 
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < IP6_MAX_EXTENSIONS; i++) {
+	for (int i = 0; i < IP6_MAX_HEADERS; i++) {
 		__u8 proto = id->proto;
 		struct frag_hdr ext;
 		__u32 size;

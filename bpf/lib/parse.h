@@ -176,7 +176,7 @@ __noinline int skip_extensions(struct __sk_buff *skb, struct packet *pkt)
 	start = offset = pkt->transport;
 
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < IP6_MAX_EXTENSIONS; i++) {
+	for (int i = 0; i < IP6_MAX_HEADERS; i++) {
 		__u8 proto = pkt->key.id.proto;
 		struct frag_hdr ext;
 

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe"
@@ -178,5 +180,25 @@ func (p *Pair) SendUDP(t testing.TB, family int, port uint16, n int) {
 		if _, _, err := in.ReadFrom(buf); err != nil {
 			t.Fatalf("receive what was sent: %v", err)
 		}
+	}
+}
+
+// Quiet is an ingress point of the near end at which no packets arrive but
+// those that a Runner hands in: its interface is down.
+func (p *Pair) Quiet(t testing.TB, policies ...plan.Policy) plan.Point {
+	t.Helper()
+	h := testenv.Netlink(t, p.Near)
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "quiet"
+	if err := h.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "nobody"}); err != nil {
+		t.Fatalf("create interface: %v", err)
+	}
+	link, err := h.LinkByName("quiet")
+	if err != nil {
+		t.Fatalf("find interface: %v", err)
+	}
+	return plan.Point{
+		ID: plan.PointID{Ifindex: uint32(link.Attrs().Index), Direction: flow.Ingress}, Interface: "quiet",
+		Policies: policies,
 	}
 }
