@@ -115,9 +115,10 @@ func (d *domain) take() []string {
 	return log
 }
 
-func (d *domain) pusher(t *testing.T, docs *store.Documents) *push.Pusher {
+func (d *domain) pusher(t *testing.T, docs *store.Documents, base ...policy.Change) *push.Pusher {
 	t.Helper()
 	cfg := push.Config{
+		Base:  base,
 		Order: func() [][]string { return slices.Clone(d.phases) }, Reachable: d.reachable,
 		Owners: []string{"adaptive"}, Documents: docs,
 		Changed: func(string) {}, Log: slog.New(slog.DiscardHandler),
@@ -394,5 +395,30 @@ func TestStoredGarbage(t *testing.T) {
 	d := line()
 	if _, err := push.New(push.Config{Documents: docs, Order: func() [][]string { return d.phases }}); err == nil || !strings.Contains(err.Error(), "stored policy p") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestBaseComesFirst(t *testing.T) {
+	d := line()
+	collector := policy.Change{Op: policy.Update, Path: "/ifit/collectors/collector[name=c]", Value: []byte(`{}`)}
+	p := d.pusher(t, documents(t), collector)
+	ctx := t.Context()
+	results, err := p.Apply(ctx, parse(t, "PBT_M", ""), nil)
+	if err != nil || states(results) != "r1 PENDING, r2 PENDING, r3 PENDING, r5 PENDING" || len(d.take()) != 0 {
+		t.Fatalf("nodes without a base got the policy: %s, %v", states(results), err)
+	}
+	if !strings.Contains(results[3].Error, "no base configuration") {
+		t.Errorf("r5 says %q", results[3].Error)
+	}
+	for _, node := range []string{"r5", "r2", "r3", "r1"} {
+		if err := p.Reconcile(ctx, node); err != nil {
+			t.Fatal(err)
+		}
+		if log := d.take(); len(log) < 2 || log[0] != node+" UPDATE /ifit/collectors/collector[name=c]" {
+			t.Errorf("%s got %q", node, log)
+		}
+	}
+	if got := states(p.Results("p")); got != "r1 APPLIED, r2 APPLIED, r3 APPLIED, r5 APPLIED" {
+		t.Errorf("results %s", got)
 	}
 }
