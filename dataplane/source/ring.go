@@ -3,13 +3,10 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 )
 
 // maxSamples is the number of samples that are handed on at once.
@@ -17,8 +14,7 @@ const maxSamples = 512
 
 // ring reads samples of one kind out of a ring buffer.
 type ring[T any] struct {
-	reader *ringbuf.Reader
-	clock  Clock
+	buffer *ringBuffer
 	// wait is how long samples may lie in the buffer when nothing wakes the
 	// reader.
 	wait time.Duration
@@ -32,58 +28,63 @@ type ring[T any] struct {
 	samples, malformed atomic.Uint64
 }
 
-func openRing[T any](m *ebpf.Map, r *ring[T]) (*ring[T], error) {
-	var err error
-	if r.reader, err = ringbuf.NewReader(m); err != nil {
-		return nil, fmt.Errorf("open ring buffer: %w", err)
-	}
-	return r, nil
+func openRing[T any](m *ebpf.Map, r *ring[T]) (_ *ring[T], err error) {
+	r.buffer, err = openRingBuffer(m)
+	return r, err
 }
 
-// run hands on batches until ctx ends; a batch is only valid during the call.
-// What is in the buffer then stays there for the next reader.
-func (r *ring[T]) run(ctx context.Context, deliver func([]T)) error {
-	stop := context.AfterFunc(ctx, func() { r.reader.Close() })
-	defer stop()
+// run hands on batches until ctx ends, and closes the ring buffer. A batch is
+// only valid during the call. What is in the buffer at the end stays there for
+// the next reader.
+func (r *ring[T]) run(ctx context.Context, deliver func([]T)) (err error) {
+	defer func() { err = errors.Join(err, r.buffer.close()) }()
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		r.buffer.interrupt()
+		close(interrupted)
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted
+		}
+	}()
 	batch := make([]T, maxSamples)
-	var record ringbuf.Record
-	for {
-		if err := r.clock.Set(); err != nil {
+	var clock Clock
+	for ctx.Err() == nil {
+		if err := clock.Set(); err != nil {
 			return err
 		}
-		r.reader.SetDeadline(time.Now().Add(r.wait))
-		n, err := r.fill(batch, &record)
+		n := r.fill(batch, &clock)
 		if n > 0 {
 			r.samples.Add(uint64(n))
 			deliver(batch[:n])
+			continue
 		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err == nil:
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if r.idle != nil {
-				r.idle()
-			}
-		default:
-			return fmt.Errorf("read ring buffer: %w", err)
+		if err := r.buffer.wait(r.wait); err != nil {
+			return err
+		}
+		if r.idle != nil {
+			r.idle()
 		}
 	}
+	return ctx.Err()
 }
 
-// fill reads until the batch is full or the buffer is empty; the latter is an
-// error that matches os.ErrDeadlineExceeded.
-func (r *ring[T]) fill(batch []T, record *ringbuf.Record) (n int, err error) {
+// fill reads until the batch is full or there is nothing more.
+func (r *ring[T]) fill(batch []T, clock *Clock) int {
+	n := 0
 	for n < len(batch) {
-		if err := r.reader.ReadInto(record); err != nil {
-			return n, err
+		sample := r.buffer.next()
+		if sample == nil {
+			break
 		}
-		if len(record.RawSample) != r.size {
+		if len(sample) != r.size {
 			r.malformed.Add(1)
 			continue
 		}
-		r.decode(record.RawSample, &r.clock, &batch[n])
+		r.decode(sample, clock, &batch[n])
 		n++
 	}
-	return n, nil
+	r.buffer.release()
+	return n
 }

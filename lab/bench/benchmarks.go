@@ -15,6 +15,7 @@ func benchmarks() []benchmark {
 		{id: "dp-meter", needsRoot: true, run: dpMeter},
 		{id: "dp-swap", needsRoot: true, run: dpSwap},
 		{id: "dp-drain", needsRoot: true, run: dpDrain},
+		{id: "postcard-path", needsRoot: true, run: postcardPath},
 		{id: "ipfix-encode", run: ipfixEncode},
 		{id: "ipfix-decode", run: ipfixDecode},
 		{id: "set-latency", needsRoot: true, run: setLatency},
