@@ -4,20 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/openconfig/ygot/ygot"
-	"github.com/openifit/openifit/agent/gnmi"
-	"github.com/openifit/openifit/agent/intent"
-	"github.com/openifit/openifit/agent/state"
 	"github.com/openifit/openifit/gen/yang"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -174,34 +168,9 @@ func TestTransport(t *testing.T) {
 	files := newAuthority(t)
 	server, client := files.issue(t, "agent"), files.issue(t, "operator")
 	stranger := newAuthority(t).issue(t, "stranger")
-	cfg, err := gnmi.TLSFiles{Cert: server.cert, Key: server.key, CA: files.ca}.Config()
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := intent.Open(t.TempDir(), sch, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := gnmi.New(gnmi.Options{Schema: sch, Intent: store, State: state.New(time.Now(), 16), Applier: &applier{},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := s.NewGRPC(cfg)
-	served := make(chan error, 1)
-	go func() { served <- g.Serve(listener) }()
-	t.Cleanup(func() {
-		g.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
+	address := start(t).serveTLS(t, files, server)
 	call := func(creds credentials.TransportCredentials) error {
-		conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(creds))
+		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +197,7 @@ func TestTransport(t *testing.T) {
 
 	// Garbage on the port harms nobody else.
 	for range 20 {
-		c, err := net.Dial("tcp", listener.Addr().String())
+		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,8 +26,8 @@ func newRequest(s *schema.Schema, prefix *gpb.Path) (request, error) {
 	if err := checkOrigin(prefix.GetOrigin()); err != nil {
 		return r, err
 	}
-	if len(prefix.GetElement()) > 0 { //nolint:staticcheck // deprecated, refused
-		return r, status.Error(codes.InvalidArgument, "prefix: the field element is obsolete, use elem")
+	if err := checkElement(prefix); err != nil {
+		return r, err
 	}
 	if ps, err := s.Resolve(prefix.GetElem()); err == nil && len(ps) == 1 {
 		if _, exact := ps[0].Exact(); exact {
@@ -44,10 +44,19 @@ func checkOrigin(origin string) error {
 	return nil
 }
 
+// checkElement refuses paths in the notation that gNMI gave up. Clients may
+// send it beside the present one.
+func checkElement(p *gpb.Path) error {
+	if len(p.GetElement()) > 0 && len(p.GetElem()) == 0 { //nolint:staticcheck // deprecated, refused
+		return status.Error(codes.InvalidArgument, "the field element of a path is obsolete, use elem")
+	}
+	return nil
+}
+
 // elems returns the elements of the prefix and a path.
 func (r request) elems(p *gpb.Path) ([]*gpb.PathElem, error) {
-	if len(p.GetElement()) > 0 { //nolint:staticcheck // deprecated, refused
-		return nil, status.Error(codes.InvalidArgument, "path: the field element is obsolete, use elem")
+	if err := checkElement(p); err != nil {
+		return nil, err
 	}
 	if p.GetTarget() != "" {
 		return nil, status.Errorf(codes.InvalidArgument, "path: target %q belongs into the prefix", p.GetTarget())

@@ -144,6 +144,30 @@ func (i identity) tls12(t *testing.T, trust *authority) *tls.Config {
 	return c
 }
 
+// serveTLS serves the node on a socket of the loopback interface as well, and
+// returns its address.
+func (n *node) serveTLS(t *testing.T, a *authority, id identity) string {
+	t.Helper()
+	cfg, err := gnmi.TLSFiles{Cert: id.cert, Key: id.key, CA: a.ca}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := n.server.NewGRPC(cfg)
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(listener) }()
+	t.Cleanup(func() {
+		g.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
 func TestTLSFilesRefused(t *testing.T) {
 	a := newAuthority(t)
 	id, other := a.issue(t, "agent"), a.issue(t, "other")
