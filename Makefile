@@ -29,6 +29,7 @@ RACE := $(if $(shell command -v $$($(GO) env CC)),-race)
 
 BUF  := .ci/bin/buf
 LINT := .ci/bin/golangci-lint
+GNMI := .ci/bin/gnmi_cli
 
 # Benchmarks to run, comma-separated ids; all when empty.
 ONLY ?=
@@ -63,6 +64,7 @@ lint: $(LINT) $(BUF) ## Check style, import rules and the northbound schema
 	@BUF=$(BUF) .ci/buf-breaking
 
 test: ## Run every test; as root all of them, otherwise those that need no privilege
+	@$(MAKE) --no-print-directory $(GNMI) || echo "make test: without gnmi_cli, whose test will be skipped" >&2
 	@$(GO) run ./.ci/testsummary $(RACE) -extra ./.ci/testsummary -serial '/(lab|cmd)(/|$$)'
 
 demo: build ## Raise the lab, run the loop on real packets, check it, clean up (as root)
@@ -73,6 +75,11 @@ bench: ## Run the benchmarks, print one table and write bench.json (as root all 
 
 clean: ## Remove what was built
 	rm -rf bin .ci/bin bench.json
+
+# OpenConfig's client, with the dependencies that it was released with: a test drives the agent with it.
+$(GNMI):
+	@echo "building gnmi_cli, once"
+	@GOBIN=$(CURDIR)/.ci/bin GOFLAGS= $(GO) install github.com/openconfig/gnmi/cmd/gnmi_cli@v0.14.1
 
 # The tools live in a module of their own, so that the product's go.mod lists only what the product uses.
 $(LINT) $(BUF): .ci/tools/go.mod .ci/tools/go.sum
