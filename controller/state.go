@@ -54,8 +54,10 @@ func openState(dir string, log *slog.Logger) (s *state, err error) {
 	if s.events, err = events.New(eventLog, log); err != nil {
 		return s, err
 	}
-	// A decision is on disk before it is carried out.
-	decisionLog, err := s.openLog(filepath.Join(dir, "decisions.jsonl"), store.LogConfig{MaxOctets: 8 << 20, Sync: true})
+	// A decision is written before it is carried out, so that the controller's
+	// death loses none. It does not wait for the disk: that would cost more time
+	// than the whole reaction to an event may take.
+	decisionLog, err := s.openLog(filepath.Join(dir, "decisions.jsonl"), store.LogConfig{MaxOctets: 8 << 20})
 	if err != nil {
 		return s, err
 	}

@@ -224,4 +224,3 @@ func BenchmarkReceive(b *testing.B) {
 	b.StopTimer()
 	close(c.Postcards)
 }
-

@@ -182,7 +182,9 @@ func (m *moment) overridden() bool {
 // hold notes which flows are concerned now, and reports whether any are.
 func (m *moment) hold() bool {
 	held := make(map[measure.Flow]int64)
+	latest := int64(0)
 	for _, h := range m.s.Held {
+		latest = max(latest, h.At)
 		if since(m.in.Now, h.At) < m.HoldDown {
 			held[h.Flow] = h.At
 		}
@@ -203,6 +205,10 @@ func (m *moment) hold() bool {
 		default:
 			held[c.Flow], holding = m.in.Now, true
 		}
+	}
+	if !holding && since(m.in.Now, latest) < m.HoldDown {
+		// The flows of an incident that is over leave together.
+		return false
 	}
 	m.s.Held = nil
 	for f, at := range held {

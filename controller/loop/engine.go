@@ -100,10 +100,13 @@ func (e *Engine) Run(ctx context.Context, reports <-chan collect.Report) error {
 // Take takes one report in, and wakes the loops that wait for such.
 func (e *Engine) Take(ctx context.Context, r collect.Report) {
 	now := time.Now()
+	if r.Event != nil {
+		// First, because it numbers the event.
+		e.cfg.Events.Add(r.Event)
+	}
 	e.know.take(r, e.trigger(r.Event), now)
 	switch {
 	case r.Event != nil:
-		e.cfg.Events.Add(r.Event)
 		for _, l := range e.loops {
 			l.notice()
 		}

@@ -204,7 +204,7 @@ func TestEngine(t *testing.T) {
 	eventually(t, "the base is raised", raised)
 	eventually(t, "the decision is applied", func() bool {
 		d := b.journal.List(func(d *journal.Decision) bool { return d.Action.Kind == decide.Raise })
-		return len(d) == 1 && d[0].State == journal.Applied && len(d[0].Results) == 2 && len(d[0].Cause.Events) == 1
+		return len(d) == 1 && d[0].State == journal.Applied && len(d[0].Results) == 2 && len(d[0].Cause.Events) == 1 && d[0].Cause.Events[0] == 1
 	})
 	if err := b.journal.Replay(func(id uint64, err error) {
 		if err != nil {

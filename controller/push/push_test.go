@@ -367,7 +367,7 @@ func TestRaise(t *testing.T) {
 	if _, err := p.Renew(ctx, "p.raise"); err != nil {
 		t.Fatal(err)
 	}
-	if log := d.take(); len(log) != 4 || log[0] != "r5 UPDATE policy[name=p.raise]/config/lifetime" {
+	if log := d.take(); len(log) != 4 || !strings.HasSuffix(log[0], " UPDATE policy[name=p.raise]/config/lifetime") {
 		t.Errorf("renewal %q", log)
 	}
 	if all, err := docs.All(); err != nil || len(all) != 0 {
@@ -384,6 +384,43 @@ func TestRaise(t *testing.T) {
 	}
 	if _, err := p.Renew(ctx, "p.raise"); !errors.Is(err, push.ErrUnknownPolicy) {
 		t.Errorf("renewed what is not there: %v", err)
+	}
+}
+
+// TestRaiseWaitsForItsBase takes a node away, and expects that a raise of an
+// on-path policy keeps the order as long as the base is not everywhere.
+func TestRaiseWaitsForItsBase(t *testing.T) {
+	d := line()
+	p := d.pusher(t, documents(t))
+	ctx := t.Context()
+	base := parse(t, "PBT_M", "")
+	raise, err := base.Raise("adaptive", 1, 10*time.Second, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.nodes["r5"].away = true
+	if _, err := p.Apply(ctx, base, nil); err != nil {
+		t.Fatal(err)
+	}
+	d.nodes["r5"].away = false
+	d.take()
+	if _, err := p.Apply(ctx, raise, nil); err != nil {
+		t.Fatal(err)
+	}
+	if log := d.take(); len(log) != 4 || !strings.HasPrefix(log[0], "r5 ") || !strings.HasPrefix(log[3], "r1 ") {
+		t.Errorf("order %q", log)
+	}
+	// With the base everywhere, a node that is away holds up nobody.
+	if err := p.Reconcile(ctx, "r5"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Remove(ctx, "p.raise"); err != nil {
+		t.Fatal(err)
+	}
+	d.nodes["r5"].away = true
+	results, err := p.Apply(ctx, raise, nil)
+	if err != nil || states(results) != "r1 APPLIED, r2 APPLIED, r3 APPLIED, r5 PENDING" {
+		t.Errorf("results %s, %v", states(results), err)
 	}
 }
 

@@ -202,7 +202,7 @@ func (p *Pusher) Renew(ctx context.Context, name string) ([]Result, error) {
 	}
 	e.applied = time.Now()
 	p.mu.Unlock()
-	p.each(p.cfg.Order(), func(node string) {
+	p.each([][]string{slices.Concat(p.cfg.Order()...)}, func(node string) {
 		p.change(ctx, name, e, node, func(have, want *policy.Policy) []policy.Change {
 			if changes := policy.Diff(have, want); len(changes) > 0 {
 				return changes
