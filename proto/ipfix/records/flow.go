@@ -40,8 +40,9 @@ type Flow struct {
 
 	// Octets and Packets since the flow's last record; octets from the IP
 	// header on.
-	Octets          uint64         `ipfix:"octetDeltaCount"`
-	Packets         uint64         `ipfix:"packetDeltaCount"`
+	Octets  uint64 `ipfix:"octetDeltaCount"`
+	Packets uint64 `ipfix:"packetDeltaCount"`
+	// Start and End go out in milliseconds; what comes in finer is read so.
 	Start           ipfix.UnixNano `ipfix:"flowStartNanoseconds|flowStartMicroseconds|flowStartMilliseconds|flowStartSeconds"`
 	End             ipfix.UnixNano `ipfix:"flowEndNanoseconds|flowEndMicroseconds|flowEndMilliseconds|flowEndSeconds"`
 	TCPControlBits  uint16         `ipfix:"tcpControlBits"`
@@ -90,9 +91,6 @@ type FlowOptions struct {
 	TransitDelay bool
 	// Sampled adds the selector of the packets.
 	Sampled bool
-	// NanosecondsOnly leaves out the times in milliseconds, which collectors
-	// need that know no finer ones, nfcapd 1.7 for example.
-	NanosecondsOnly bool
 }
 
 // FlowTemplate composes a template from Flow Keys, which come first and in the
@@ -119,9 +117,6 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 	rest := []string{
 		"octetDeltaCount", "packetDeltaCount", "tcpControlBits", "flowStartMilliseconds", "flowEndMilliseconds",
 		"minimumTTL", "maximumTTL", "ingressInterface", "egressInterface", "flowDirection", "flowEndReason",
-	}
-	if !o.NanosecondsOnly {
-		rest = append(rest, "flowStartMilliseconds", "flowEndMilliseconds")
 	}
 	if m.PEN() != 0 {
 		rest = append(rest, originFields...)

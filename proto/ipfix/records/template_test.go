@@ -51,12 +51,11 @@ func TestFlowTemplate(t *testing.T) {
 		o      records.FlowOptions
 		want   []string
 	}{
-		{0, records.IPv4, records.FlowOptions{NanosecondsOnly: true}, append([]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface"}, counters...)},
-		{0, records.IPv6, records.FlowOptions{Sampled: true, NanosecondsOnly: true}, append(append(
+		{0, records.IPv4, records.FlowOptions{}, append([]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface"}, counters...)},
+		{0, records.IPv6, records.FlowOptions{Sampled: true}, append(append(
 			[]string{"protocolIdentifier", "sourceIPv6Address", "flowLabelIPv6", "ingressInterface"}, counters...), "selectorId")},
 		{32473, records.IPv4, records.FlowOptions{TransitDelay: true}, append(append(
 			[]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface"}, counters...),
-			"flowStartMilliseconds", "flowEndMilliseconds",
 			"ifitPolicyId", "ifitPolicyGeneration", "ifitNodeId", "ifitTransitDelayMinNanoseconds",
 			"ifitTransitDelayMaxNanoseconds", "ifitTransitDelaySumNanoseconds", "ifitTransitDelayPackets")},
 	} {

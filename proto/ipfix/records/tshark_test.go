@@ -67,32 +67,50 @@ func TestTsharkReadsFlows(t *testing.T) {
 			t.Errorf("%s: tshark read\n%v, sent were\n%v", tsharkFields[i], got[i], want[i])
 		}
 	}
-	times(t, "start", got[16], flows, func(f records.Flow) ipfix.UnixNano { return f.Start })
-	times(t, "end", got[17], flows, func(f records.Flow) ipfix.UnixNano { return f.End })
+	for i, f := range flows {
+		// Flow records tell milliseconds.
+		for column, sent := range map[int]ipfix.UnixNano{16: f.Start, 17: f.End} {
+			if read := date(t, got[column], i); read != sent/1e6*1e6 {
+				t.Errorf("flow %d: %s is %v, sent was %v", i, tsharkFields[column], read.Time(), sent.Time())
+			}
+		}
+	}
 }
 
-// times compares pairs of a time in nanoseconds and in milliseconds. The
-// dissector cuts what is below a nanosecond, so that it may be one short.
-func times(t *testing.T, name string, got []string, flows []records.Flow, of func(records.Flow) ipfix.UnixNano) {
+// date takes the n-th of dates like "Nov 14, 2023 22:13:20.123000000 UTC", each
+// of which has a comma of its own.
+func date(t *testing.T, columns []string, n int) ipfix.UnixNano {
 	t.Helper()
-	// A date has a comma of its own: "Nov 14, 2023 22:13:20.123456788 UTC".
-	var dates []string
-	for i := 0; i+1 < len(got); i += 2 {
-		dates = append(dates, got[i]+","+got[i+1])
+	if len(columns) < 2*n+2 {
+		t.Fatalf("date %d is missing in %v", n, columns)
 	}
-	if len(dates) != 2*len(flows) {
-		t.Fatalf("%d %s times for %d flows: %v", len(dates), name, len(flows), got)
+	at, err := time.Parse("Jan _2, 2006 15:04:05.999999999 MST", columns[2*n]+","+columns[2*n+1])
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, f := range flows {
-		for j, precision := range []ipfix.UnixNano{1, 1e6} {
-			read, err := time.Parse("Jan _2, 2006 15:04:05.999999999 MST", dates[2*i+j])
-			if err != nil {
-				t.Fatal(err)
-			}
-			sent := of(f) / precision * precision
-			if d := sent - ipfix.FromTime(read); d > 1 {
-				t.Errorf("flow %d: %s is %v, sent was %v", i, name, read, sent.Time().UTC())
-			}
+	return ipfix.FromTime(at)
+}
+
+func TestTsharkReadsNanoseconds(t *testing.T) {
+	tshark := testenv.NeedTool(t, "tshark")
+	capture := newPcap()
+	e := exporterTo(t, capture.add)
+	sent := records.HeavyFlow{Origin: origin, Tuple: v4, Rank: 1, Start: start, End: start + 987_654_321}
+	tmpl, err := records.HeavyFlowTemplate(model, records.IPv4)
+	write(t, e, tmpl, err, sent)
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	path := file(t, "heavy.pcap", capture.Bytes())
+	out := lines(t, exec.Command(tshark, "-r", path, "-d", "udp.port==4739,cflow", "-T", "fields", "-e", "cflow.abstimestart", "-e", "cflow.abstimeend"))
+	if len(out) != 1 {
+		t.Fatalf("tshark says %v", out)
+	}
+	for i, column := range strings.Split(out[0], "\t") {
+		want := []ipfix.UnixNano{sent.Start, sent.End}[i]
+		// It cuts what is below a nanosecond, so that it may be one short.
+		if read := date(t, strings.Split(column, ","), 0); want-read > 1 {
+			t.Errorf("time %d is %d, sent was %d", i, read, want)
 		}
 	}
 }
