@@ -2,6 +2,7 @@ package gnmi
 
 import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+
 	"github.com/openifit/openifit/agent/intent/schema"
 )
 

@@ -7,9 +7,10 @@ import (
 	"strings"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	models "github.com/openifit/openifit/yang"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	models "github.com/openifit/openifit/yang"
 )
 
 // Capabilities lists the models with their revisions, and the encodings.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/gen/yang"
 	"github.com/openifit/openifit/lab/testenv"
 )

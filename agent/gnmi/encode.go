@@ -3,9 +3,10 @@ package gnmi
 import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
-	"github.com/openifit/openifit/agent/intent/schema"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/intent/schema"
 )
 
 // encoder encodes values as a request asked for.

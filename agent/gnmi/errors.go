@@ -4,10 +4,11 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/openifit/openifit/agent/compile"
-	"github.com/openifit/openifit/agent/intent/schema"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/intent/schema"
 )
 
 // requestError converts an error of the schema to a gRPC one. unknown is the

@@ -5,9 +5,10 @@ import (
 	"slices"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"github.com/openifit/openifit/agent/intent/schema"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/intent/schema"
 )
 
 // maxPaths bounds the paths of one Get or Subscribe and the operations of one

@@ -8,8 +8,9 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
 	"github.com/openconfig/ygot/ygot"
-	"github.com/openifit/openifit/gen/yang"
 	"google.golang.org/grpc/codes"
+
+	"github.com/openifit/openifit/gen/yang"
 )
 
 func TestGetRefuses(t *testing.T) {
@@ -37,7 +38,7 @@ func TestGetRefuses(t *testing.T) {
 		{"key out of range", &gpb.GetRequest{Path: at("/ifit/policies/policy[name=x]/flow-selection/rules/rule[sequence-id=4294967296]")}, codes.InvalidArgument, "range"},
 		{"wrong module", &gpb.GetRequest{Path: at("/openifit-types:ifit")}, codes.InvalidArgument, "openifit-agent"},
 		{"nameless element", &gpb.GetRequest{Path: []*gpb.Path{{Elem: []*gpb.PathElem{{Name: "ifit"}, {}}}}}, codes.InvalidArgument, "without a name"},
-		{"obsolete element", &gpb.GetRequest{Path: []*gpb.Path{{Element: []string{"ifit"}}}}, codes.InvalidArgument, "obsolete"}, //nolint:staticcheck // that is the test
+		{"obsolete element", &gpb.GetRequest{Path: []*gpb.Path{{Element: []string{"ifit"}}}}, codes.InvalidArgument, "obsolete"},
 		{"too deep", &gpb.GetRequest{Path: at("/ifit" + strings.Repeat("/a", 1000))}, codes.Unimplemented, "elements"},
 		{"unknown origin", &gpb.GetRequest{Path: []*gpb.Path{{Origin: "cli"}}}, codes.InvalidArgument, "cli"},
 		{"two origins", &gpb.GetRequest{Prefix: &gpb.Path{Origin: "openifit"}, Path: []*gpb.Path{{Origin: "openifit"}}}, codes.InvalidArgument, "both"},

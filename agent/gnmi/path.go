@@ -4,9 +4,10 @@ import (
 	"slices"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"github.com/openifit/openifit/agent/intent/schema"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/intent/schema"
 )
 
 // origins are those under which the tree may be asked for.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+
 	"github.com/openifit/openifit/agent/intent"
 	"github.com/openifit/openifit/agent/intent/schema"
 	"github.com/openifit/openifit/agent/state"

@@ -16,15 +16,16 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/openconfig/ygot/ygot"
-	"github.com/openifit/openifit/agent/gnmi"
-	"github.com/openifit/openifit/agent/intent"
-	"github.com/openifit/openifit/agent/intent/schema"
-	"github.com/openifit/openifit/agent/state"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/openifit/openifit/agent/gnmi"
+	"github.com/openifit/openifit/agent/intent"
+	"github.com/openifit/openifit/agent/intent/schema"
+	"github.com/openifit/openifit/agent/state"
 )
 
 // applier is an Applier that remembers what it was told, and fails on demand.

@@ -4,10 +4,11 @@ import (
 	"context"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"github.com/openifit/openifit/agent/intent"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/intent"
 )
 
 // Set carries out deletes, replaces and updates, in this order, all or none of

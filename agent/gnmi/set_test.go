@@ -10,10 +10,11 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
-	"github.com/openifit/openifit/agent/compile"
-	"github.com/openifit/openifit/agent/intent"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/intent"
 )
 
 const atX = "/ifit/policies/policy[name=x]"

@@ -6,9 +6,10 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"github.com/openifit/openifit/agent/intent/schema"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/intent/schema"
 )
 
 // subscriber serves one Subscribe stream. One goroutine reads the tree,

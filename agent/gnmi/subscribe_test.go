@@ -10,8 +10,9 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
 	"github.com/openconfig/ygot/ygot"
-	"github.com/openifit/openifit/gen/yang"
 	"google.golang.org/grpc/codes"
+
+	"github.com/openifit/openifit/gen/yang"
 )
 
 func onChange(t testing.TB, at ...string) *gpb.SubscriptionList {

@@ -5,10 +5,11 @@ import (
 	"fmt"
 
 	"github.com/openconfig/ygot/ygot"
-	"github.com/openifit/openifit/agent/intent"
-	"github.com/openifit/openifit/gen/yang"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/openifit/openifit/agent/intent"
+	"github.com/openifit/openifit/gen/yang"
 )
 
 // transact brings a proposal into force: in the kernel, on disk and in the

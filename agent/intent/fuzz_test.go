@@ -7,6 +7,7 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/agent/intent"
 	"github.com/openifit/openifit/agent/intent/schema"
 	"github.com/openifit/openifit/gen/yang"

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openconfig/ygot/ygot"
+
 	"github.com/openifit/openifit/gen/yang"
 )
 
