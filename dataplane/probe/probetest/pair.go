@@ -168,7 +168,37 @@ func (p *Pair) SendUDP(t testing.TB, family int, port uint16, n int) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	in := p.received[family]
+	exchange(t, c, p.received[family], n)
+}
+
+// Exchange sends n packets of five octets from a port of one namespace to an
+// address of another one, and returns when all of them have arrived.
+func Exchange(t testing.TB, from, to *namespace.NS, address string, port uint16, n int) {
+	t.Helper()
+	target := netip.AddrPortFrom(netip.MustParseAddr(address), Port)
+	var in net.PacketConn
+	err := to.Do(func() (err error) {
+		in, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(target))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var c *net.UDPConn
+	err = from.Do(func() (err error) {
+		c, err = net.DialUDP("udp", &net.UDPAddr{Port: int(port)}, net.UDPAddrFromAddrPort(target))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	exchange(t, c, in, n)
+}
+
+func exchange(t testing.TB, c net.Conn, in net.PacketConn, n int) {
+	t.Helper()
 	buf := make([]byte, 16)
 	for range n {
 		if _, err := c.Write([]byte("hello")); err != nil {
