@@ -9,8 +9,9 @@ import (
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/source"
 
-	"google.golang.org/grpc"
 	"net"
+
+	"google.golang.org/grpc"
 )
 
 // listenTask serves gNMI.

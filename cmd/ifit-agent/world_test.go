@@ -276,15 +276,14 @@ const policyM = "/ifit/policies/policy[name=m]"
 
 // collecting decodes what a collector at the router's loopback receives.
 type collecting struct {
-	mu       sync.Mutex
-	flows    map[records.Tuple]*records.Flow
-	records  []records.Flow
-	cards    []records.Postcard
-	events   []records.Event
-	errs     []error
-	session  *ipfix.Session
-	reader   *records.Reader
-	received int
+	mu      sync.Mutex
+	flows   map[records.Tuple]*records.Flow
+	records []records.Flow
+	cards   []records.Postcard
+	events  []records.Event
+	errs    []error
+	session *ipfix.Session
+	reader  *records.Reader
 }
 
 func (w *world) collect(t testing.TB, port int) *collecting {

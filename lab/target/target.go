@@ -54,12 +54,13 @@ func (t *Target) Get(ctx context.Context, path string, v any) error {
 		return fmt.Errorf("get %s: %w", path, err)
 	}
 	for _, n := range r.GetNotification() {
-		for _, u := range n.GetUpdate() {
-			if err := json.Unmarshal(u.GetVal().GetJsonIetfVal(), v); err != nil {
-				return fmt.Errorf("decode %s: %w", path, err)
-			}
-			return nil
+		if len(n.GetUpdate()) == 0 {
+			continue
 		}
+		if err := json.Unmarshal(n.GetUpdate()[0].GetVal().GetJsonIetfVal(), v); err != nil {
+			return fmt.Errorf("decode %s: %w", path, err)
+		}
+		return nil
 	}
 	return fmt.Errorf("get %s: %w", path, ErrAbsent)
 }
