@@ -104,7 +104,7 @@ func (a *Agent) assemble(cfg Config) error {
 	}
 	apply := &applier{node: cfg.NodeName, engine: a.engine, meter: a.meter, store: store, compiler: compile.New()}
 	current := apply.current.Load
-	a.exporter = export.New(export.DialUDP, (&statistics{current, count, k}).read, a.log)
+	a.exporter = export.New(export.DialUDP, (&statistics{current: current, totals: count, kernel: k}).read, a.log)
 	apply.exporter = a.exporter
 	apply.notifier = notify.New(store.AppendEvent, func(e *notify.Event) {
 		a.exporter.Event(e.Number, e.TriggerName, &e.Event)

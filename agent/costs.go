@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"sync"
+	"time"
+
 	"github.com/openifit/openifit/agent/export"
 )
 
@@ -24,9 +27,7 @@ func (c *costs) read(out *spent) {
 			out.selected += selected(p, c.totals.of(p.ID), view.policies[p.ID].Selected)
 		}
 	}
-	for _, p := range view.policies {
-		out.lost += p.PostcardsLost
-	}
+	out.lost = view.lost()
 }
 
 // statistics tells collectors what the Metering Process counted and lost.
@@ -34,6 +35,24 @@ type statistics struct {
 	current func() *applied
 	totals  *totals
 	kernel  *kernel
+
+	mu          sync.Mutex
+	ignored     uint64
+	first, last int64
+}
+
+// span is the time between the first and the last loss, as well as looking now
+// and then can tell.
+func (s *statistics) span(ignored uint64) (first, last int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ignored > s.ignored {
+		s.ignored, s.last = ignored, time.Now().UnixNano()
+		if s.first == 0 {
+			s.first = s.last
+		}
+	}
+	return s.first, s.last
 }
 
 func (s *statistics) read() export.Statistics {
@@ -42,10 +61,9 @@ func (s *statistics) read() export.Statistics {
 	for _, p := range view.points {
 		out.InsertRefused += p.Refused
 	}
-	for _, p := range view.policies {
-		out.RingLost += p.PostcardsLost
-	}
+	out.RingLost = view.lost()
 	out.IgnoredPackets = out.InsertRefused + out.RingLost
+	out.FirstIgnored, out.LastIgnored = s.span(out.IgnoredPackets)
 	now := s.current()
 	if now == nil {
 		return out

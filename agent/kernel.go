@@ -26,7 +26,8 @@ type kernel struct {
 // kernelView is what the kernel had counted at one moment.
 type kernelView struct {
 	points   map[plan.PointID]probe.PointCounters
-	policies map[uint32]probe.PolicyCounters // summed over points
+	policies map[uint32]probe.PolicyCounters  // summed over points
+	triggers map[uint32]probe.TriggerCounters // summed over a policy's triggers
 	programs []probe.ProgramState
 }
 
@@ -58,6 +59,7 @@ func (k *kernel) look() (kernelView, error) {
 	view := kernelView{
 		points:   make(map[plan.PointID]probe.PointCounters),
 		policies: make(map[uint32]probe.PolicyCounters),
+		triggers: make(map[uint32]probe.TriggerCounters),
 	}
 	points, err := k.engine.PointCounters()
 	if err != nil {
@@ -75,8 +77,30 @@ func (k *kernel) look() (kernelView, error) {
 		addCounters(&sum, &c)
 		view.policies[c.Policy] = sum
 	}
+	triggers, err := k.engine.TriggerCounters()
+	if err != nil {
+		return view, err
+	}
+	for _, c := range triggers {
+		sum := view.triggers[c.Policy]
+		sum.Events += c.Events
+		sum.Suppressed += c.Suppressed
+		sum.Lost += c.Lost
+		view.triggers[c.Policy] = sum
+	}
 	view.programs, err = k.engine.Programs()
 	return view, err
+}
+
+// lost is the number of samples that found a ring buffer full.
+func (v *kernelView) lost() (n uint64) {
+	for _, p := range v.policies {
+		n += p.PostcardsLost
+	}
+	for _, t := range v.triggers {
+		n += t.Lost
+	}
+	return n
 }
 
 func addCounters(sum, c *probe.PolicyCounters) {

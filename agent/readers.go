@@ -50,7 +50,11 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	s.PacketsSelected = ptr(selected(p, total, kernel.Selected))
 	s.FlowsRefused = &kernel.Refused
 	s.RecordsExported, s.RecordsDropped = &sent.Exported, &sent.Dropped
-	s.Events = ptr(r.notifier.Counts(p.ID).Events)
+	if len(p.Triggers) > 0 {
+		dropped := view.triggers[p.ID]
+		s.Events = ptr(r.notifier.Counts(p.ID).Events)
+		s.EventsDropped, s.SamplesLost = ptr(dropped.Suppressed+dropped.Lost), ptr(dropped.Lost)
+	}
 	if until := r.leases.expiry(p.ID); !until.IsZero() {
 		s.LeaseExpiresAt = ptr(uint64(until.UnixNano()))
 	}

@@ -3,15 +3,14 @@ package agent
 import (
 	"context"
 	"fmt"
+	"net"
+
+	"google.golang.org/grpc"
 
 	"github.com/openifit/openifit/agent/gnmi"
 	"github.com/openifit/openifit/agent/notify"
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/source"
-
-	"net"
-
-	"google.golang.org/grpc"
 )
 
 // listenTask serves gNMI.

@@ -84,6 +84,7 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			elements: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_PACKET_COUNT, yang.DATA_ELEMENT_OCTET_COUNT,
 			},
+			private: true,
 		},
 		yang.TECHNIQUE_PBT_M: {
 			leaves: paths(common, selection, []string{"encapsulation/config/mark"}),

@@ -269,13 +269,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestPostcardsNeedAnEnterpriseNumber(t *testing.T) {
-	in := tree(t, node, policy("PBT_M", marked, exported(`"collector": ["c"]`)))
+func TestPrivateElementsNeedAnEnterpriseNumber(t *testing.T) {
+	for _, part := range []string{
+		policy("PBT_M", marked, exported(`"collector": ["c"]`)),
+		policy("FLOW_SKETCH", exported(`"collector": ["c"]`)),
+		policy("FLOW_METERING", exported(`"collector": ["c"]`), `"data-selection": {"config": {"data-element": ["TRANSIT_DELAY"]}}`),
+	} {
+		in := tree(t, node, part)
+		in.Domain.Config.EnterpriseNumber = nil
+		_, err := build(in)
+		var e *compile.Error
+		if !errors.As(err, &e) || !strings.Contains(e.Reason, "enterprise-number is not set") {
+			t.Errorf("%s: %v", part, err)
+		}
+	}
+	in := tree(t, node, policy("FLOW_METERING", exported(`"collector": ["c"]`)))
 	in.Domain.Config.EnterpriseNumber = nil
-	_, err := build(in)
-	var e *compile.Error
-	if !errors.As(err, &e) || !strings.Contains(e.Reason, "enterprise-number is not set") {
-		t.Errorf("got %v", err)
+	if _, err := build(in); err != nil {
+		t.Errorf("plain flow records: %v", err)
 	}
 }
 

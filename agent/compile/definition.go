@@ -2,7 +2,6 @@ package compile
 
 import (
 	"slices"
-	"time"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
@@ -41,7 +40,6 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	d := &definition{Policy: Policy{
 		Name: name, Owner: config.GetOwner(), Technique: config.GetTechnique(),
 		Enabled:         config.GetEnabled(),
-		Lifetime:        time.Duration(config.GetLifetime()) * time.Second,
 		LocalOriginated: config.GetLocalOriginated(),
 	}, priority: config.GetPriority()}
 	p := &d.problems

@@ -34,7 +34,7 @@ func (p *problems) node(tree *yang.Ifit, r *Result) {
 		ObservationDomain: domain.GetObservationDomainId(),
 		EnterpriseNumber:  domain.GetEnterpriseNumber(),
 	}
-	r.Limits = Limits{ExportOctets: limits.GetMaxExportOctetsPerSecond(), Events: int(limits.GetMaxEvents())}
+	r.Limits = Limits{ExportOctets: limits.GetMaxExportOctetsPerSecond()}
 	r.Plan.MaxFlows = limits.GetMaxFlowsPerPoint()
 	r.Plan.MaxPostcards = maxPostcards
 }

@@ -32,9 +32,14 @@ func (b *builder) references(d *definition) {
 			b.add(NotFound, path+"/data-export/config/collector", "there is no collector %s", name)
 		}
 	}
-	if d.private && len(d.Export.Collectors) > 0 && b.result.Domain.EnterpriseNumber == 0 {
-		b.add(Invalid, path+"/data-export/config/collector",
-			"records of %s consist of private Information Elements, and /ifit/domain/config/enterprise-number is not set", d.Technique)
+	if len(d.Export.Collectors) > 0 && b.result.Domain.EnterpriseNumber == 0 {
+		const unset = "and /ifit/domain/config/enterprise-number is not set"
+		switch {
+		case d.private:
+			b.add(Invalid, path+"/data-export/config/collector", "records of %s consist of private Information Elements, %s", d.Technique, unset)
+		case slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY):
+			b.add(Invalid, path+"/data-selection/config/data-element", "TRANSIT_DELAY is a private Information Element, %s", unset)
+		}
 	}
 	if d.mark != "" {
 		switch m, ok := b.marks[d.mark]; {

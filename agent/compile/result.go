@@ -31,7 +31,6 @@ type Domain struct {
 type Limits struct {
 	// ExportOctets per second, packet headers included; 0 means none.
 	ExportOctets uint64
-	Events       int
 }
 
 // Collector is a Collecting Process that policies may export to.
@@ -51,7 +50,6 @@ type Policy struct {
 	Name, Owner string
 	Technique   yang.TECHNIQUE
 	Enabled     bool
-	Lifetime    time.Duration
 	// LocalOriginated: packets of the node itself are covered too.
 	LocalOriginated bool
 	Roles           []yang.NodeRole

@@ -8,7 +8,7 @@ import (
 // Bounds of the wait between two attempts to reach a collector.
 const (
 	firstBackoff = 100 * time.Millisecond
-	lastBackoff  = 10 * time.Second
+	lastBackoff  = 5 * time.Second
 )
 
 // backoff gives the waits between attempts: doubling, each with a random part

@@ -155,3 +155,31 @@ func TestRateChangesKeepGenerationsApart(t *testing.T) {
 		}
 	}
 }
+
+func TestRaiseEndsByItself(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	c := w.client(t)
+	const raise = "/ifit/policies/policy[name=m.raise]"
+	set(t, c, append(base(collectorPort), update(policyM, metering), update(raise, `{"name": "m.raise",
+		"config": {"name": "m.raise", "technique": "FLOW_METERING", "owner": "loop", "lifetime": 1},
+		"observation-points": {"observation-point": [{"name": "out", "config": {"name": "out", "interface": "right", "direction": "EGRESS"}}]}}`))...)
+	right := "/ifit/interfaces/interface[name=right]/state/probe"
+	if get(t, c, right) == nil || number(t, c, raise+"/state/expires-at") == 0 {
+		t.Fatal("the raise is not in force")
+	}
+	wait(t, "the raise has expired", func() bool { return string(get(t, c, raise+"/state/oper-status")) == `"EXPIRED"` })
+	if got := get(t, c, right); got != nil {
+		t.Errorf("programs of an expired raise: %s", got)
+	}
+	if got := string(get(t, c, policyM+"/state/oper-status")); got != `"ACTIVE"` {
+		t.Errorf("the base policy is %s", got)
+	}
+	// Neither does the end of the lifetime depend on the agent's life.
+	w.kill(t)
+	w.start(t)
+	c = w.client(t)
+	if got := string(get(t, c, raise+"/state/oper-status")); got != `"EXPIRED"` || get(t, c, right) != nil {
+		t.Errorf("after a restart the raise is %s", got)
+	}
+}
