@@ -1,9 +1,25 @@
 package gnmi
 
 import (
-	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/openifit/openifit/agent/intent/schema"
+)
+
+// Field numbers of gNMI's messages, as far as they are written by hand: making
+// and then encoding a message per leaf costs five times as much.
+const (
+	responseUpdate   = 1 // SubscribeResponse
+	notificationTime = 1
+	notificationPath = 2
+	notificationUpd  = 4
+	notificationDel  = 5
+	updatePath       = 1
+	updateValue      = 3
+	updateDuplicates = 4
+	typedJSON        = 10
+	typedJSONIETF    = 11
 )
 
 // bundle gathers leaves into notifications, one or more for each unit, whose
@@ -12,22 +28,40 @@ type bundle struct {
 	sub  *subscriber
 	at   int64
 	unit schema.Path
-	n    *gpb.Notification
+	n    int    // leaves and deletes gathered
+	body []byte // Notification
+	path []byte // scratch
+	val  []byte // scratch
 	err  error
 }
 
 // maxBundle is how many leaves go into one notification.
 const maxBundle = 512
 
+// open begins a notification for a unit unless one is open.
 func (b *bundle) open(unit schema.Path) {
-	if b.n != nil && b.unit.Same(unit) && len(b.n.Update)+len(b.n.Delete) < maxBundle {
+	if b.n > 0 && b.n < maxBundle && b.unit.Same(unit) {
 		return
 	}
 	if b.flush() != nil {
 		return
 	}
 	b.unit = unit
-	b.n = &gpb.Notification{Timestamp: b.at, Prefix: b.sub.request.prefixAt(unit)}
+	b.begin(unit)
+}
+
+// begin writes what a notification starts with.
+func (b *bundle) begin(prefix schema.Path) {
+	b.body = protowire.AppendTag(b.body[:0], notificationTime, protowire.VarintType)
+	b.body = protowire.AppendVarint(b.body, uint64(b.at))
+	// Marshalling a Path cannot fail: its texts were checked when they came.
+	text, _ := proto.Marshal(b.sub.request.prefixAt(prefix))
+	b.field(notificationPath, text)
+}
+
+func (b *bundle) field(number protowire.Number, content []byte) {
+	b.body = protowire.AppendTag(b.body, number, protowire.BytesType)
+	b.body = protowire.AppendBytes(b.body, content)
 }
 
 func (b *bundle) add(p schema.Path, v schema.Value, duplicates uint32) {
@@ -39,42 +73,54 @@ func (b *bundle) add(p schema.Path, v schema.Value, duplicates uint32) {
 	if b.err != nil {
 		return
 	}
-	b.n.Update = append(b.n.Update, &gpb.Update{
-		Path: &gpb.Path{Elem: p.Elems(unit.Node)}, Val: b.sub.encoder.leaf(v), Duplicates: duplicates,
-	})
+	b.path = p.AppendProto(b.path[:0], unit.Node)
+	b.val = b.sub.encoder.appendLeaf(b.val[:0], v)
+	size := 2 + protowire.SizeBytes(len(b.path)) + protowire.SizeBytes(len(b.val))
+	if duplicates > 0 {
+		size += 1 + protowire.SizeVarint(uint64(duplicates))
+	}
+	b.body = protowire.AppendTag(b.body, notificationUpd, protowire.BytesType)
+	b.body = protowire.AppendVarint(b.body, uint64(size))
+	b.field(updatePath, b.path)
+	b.field(updateValue, b.val)
+	if duplicates > 0 {
+		b.body = protowire.AppendTag(b.body, updateDuplicates, protowire.VarintType)
+		b.body = protowire.AppendVarint(b.body, uint64(duplicates))
+	}
+	b.n++
 }
 
 // remove adds deletes. A unit that is gone as a whole is named by an absolute
 // path, because a path cannot be empty relative to its prefix.
 func (b *bundle) remove(unit schema.Path, paths []schema.Path) {
 	for _, p := range paths {
-		if p.Node != unit.Node {
-			b.open(unit)
-			if b.err != nil {
+		below := unit.Node
+		if p.Node == unit.Node {
+			if b.flush() != nil {
 				return
 			}
-			b.n.Delete = append(b.n.Delete, &gpb.Path{Elem: p.Elems(unit.Node)})
-			continue
-		}
-		if b.flush() != nil {
+			below = b.sub.tree.schema.Root
+			b.unit = schema.Path{Node: below}
+			b.begin(b.unit)
+		} else if b.open(unit); b.err != nil {
 			return
 		}
-		root := b.sub.tree.schema.Root
-		b.n = &gpb.Notification{
-			Timestamp: b.at, Prefix: b.sub.request.prefixAt(schema.Path{Node: root}),
-			Delete: []*gpb.Path{{Elem: p.Elems(root)}},
-		}
-		if b.flush() != nil {
-			return
-		}
+		b.path = p.AppendProto(b.path[:0], below)
+		b.field(notificationDel, b.path)
+		b.n++
 	}
 }
 
 // flush sends what was gathered.
 func (b *bundle) flush() error {
-	if b.err == nil && b.n != nil {
-		b.err = b.sub.stream.Send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_Update{Update: b.n}})
-		b.n = nil
+	if b.err != nil || b.n == 0 {
+		return b.err
 	}
+	// Sending keeps the octets, so each message gets its own.
+	text := make([]byte, 0, len(b.body)+8)
+	text = protowire.AppendTag(text, responseUpdate, protowire.BytesType)
+	text = protowire.AppendBytes(text, b.body)
+	b.err = b.sub.stream.SendMsg(encoded(text))
+	b.n = 0
 	return b.err
 }

@@ -5,6 +5,7 @@ import (
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/openifit/openifit/agent/intent/schema"
 )
@@ -34,12 +35,17 @@ func (e encoder) raw(text []byte) *gpb.TypedValue {
 	return &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: text}}
 }
 
-// leaf encodes one leaf.
-func (e encoder) leaf(v schema.Value) *gpb.TypedValue {
-	if !e.json() {
-		return v.Typed()
+// appendLeaf appends one leaf as the content of a TypedValue message.
+func (e encoder) appendLeaf(b []byte, v schema.Value) []byte {
+	field := protowire.Number(typedJSON)
+	switch e.encoding {
+	case gpb.Encoding_PROTO:
+		return v.AppendProto(b)
+	case gpb.Encoding_JSON_IETF:
+		field = typedJSONIETF
 	}
-	return e.raw(v.AppendJSON(nil, e.encoding == gpb.Encoding_JSON_IETF))
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	return protowire.AppendBytes(b, v.AppendJSON(nil, e.encoding == gpb.Encoding_JSON_IETF))
 }
 
 // updates encodes what is at a place: as one JSON value, or leaf by leaf.

@@ -32,6 +32,7 @@ const (
 // TLS and is for in-process listeners of tests.
 func (s *Server) NewGRPC(t *tls.Config) *grpc.Server {
 	opts := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTime),

@@ -25,8 +25,8 @@ type Options struct {
 	Now     func() time.Time
 }
 
-// Server serves the gNMI service of one agent. Register it with a grpc.Server
-// by gpb.RegisterGNMIServer, or use NewGRPC.
+// Server serves the gNMI service of one agent, by the gRPC servers that NewGRPC
+// makes.
 type Server struct {
 	gpb.UnimplementedGNMIServer
 

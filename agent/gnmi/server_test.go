@@ -83,6 +83,7 @@ func (c *change) Abort() {
 
 // node is an agent's gNMI server with a client.
 type node struct {
+	conn    *grpc.ClientConn
 	client  gpb.GNMIClient
 	server  *gnmi.Server
 	state   *state.Store
@@ -148,7 +149,7 @@ func startWith(t testing.TB, dir string, prepare func(*intent.Snapshot) error) *
 			t.Errorf("serve: %v", err)
 		}
 	})
-	n.client = gpb.NewGNMIClient(conn)
+	n.conn, n.client = conn, gpb.NewGNMIClient(conn)
 	return n
 }
 

@@ -48,6 +48,7 @@ func Load() (*Schema, error) {
 	if err := b.link(); err != nil {
 		return nil, err
 	}
+	b.s.wirePaths()
 	return b.s, nil
 }
 

@@ -52,6 +52,9 @@ type Node struct {
 	keys int
 	// elem is the node's path element; complete unless the node is a list.
 	elem *gpb.PathElem
+	// wire is elem as protocol buffer, and wireInUnit that of all elements
+	// from the unit down to the node; nil where keys come between.
+	wire, wireInUnit []byte
 
 	field  int          // index of the field in the parent's struct
 	goType reflect.Type // struct of a container or list entry
