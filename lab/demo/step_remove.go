@@ -27,10 +27,14 @@ func (w *world) remove(ctx context.Context) error {
 		w.screen.say("the lab stays up: \"ifitctl lab down\" removes it")
 		return errors.Join(errs...)
 	}
+	running, err := probe.Loaded()
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
 	if err := lab.Down(ctx, w.opts.Lab); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	errs = append(errs, w.checkGone(ctx))
+	errs = append(errs, w.checkGone(ctx, running))
 	return errors.Join(errs...)
 }
 
@@ -57,8 +61,9 @@ func (w *world) lookBack(ctx context.Context) error {
 	return nil
 }
 
-// checkGone checks that nothing of the lab is left.
-func (w *world) checkGone(ctx context.Context) error {
+// checkGone checks that nothing of the lab is left, of the programs neither
+// that ran.
+func (w *world) checkGone(ctx context.Context, ran map[uint32]string) error {
 	prefix, pins := lab.DefaultPrefix, lab.DefaultPinRoot
 	if w.opts.Lab.Names.Prefix != "" {
 		prefix = w.opts.Lab.Names.Prefix
@@ -86,23 +91,25 @@ func (w *world) checkGone(ctx context.Context) error {
 	w.check("pins left", "none", left, gone)
 	var programs []string
 	// The kernel frees programs a moment after their last reference.
-	_, err = until(ctx, 10*time.Second, "programs unloaded", func(context.Context) (bool, error) {
-		programs, err = w.loaded()
+	_, err = until(ctx, 20*time.Second, "programs unloaded", func(context.Context) (bool, error) {
+		programs, err = w.left(ran)
 		return len(programs) == 0, err
 	})
-	w.check("programs left", "none", orNone(programs), err == nil)
+	w.check(fmt.Sprintf("programs left of %d", len(ran)-len(w.earlier)), "none", orNone(programs), err == nil)
 	return nil
 }
 
-// loaded lists the programs that came since the demo began.
-func (w *world) loaded() ([]string, error) {
-	all, err := probe.Loaded()
+// left lists those of the programs that are still loaded, and were not
+// before the demo.
+func (w *world) left(ran map[uint32]string) ([]string, error) {
+	now, err := probe.Loaded()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for id, name := range all {
-		if _, earlier := w.earlier[id]; !earlier {
+	for id, name := range ran {
+		_, earlier := w.earlier[id]
+		if _, still := now[id]; still && !earlier {
 			names = append(names, name)
 		}
 	}
