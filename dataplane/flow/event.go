@@ -42,6 +42,7 @@ type Event struct {
 	Ifindex   uint32
 	Direction Direction
 	// Value and Threshold are in the metric's unit: nanoseconds for delays.
+	// Value is 0 when a condition was cleared because its packets stopped.
 	Value, Threshold uint64
 	// The path of the flow now and before; only PATH_CHANGE sets the latter.
 	IngressIfindex, EgressIfindex                 uint32
@@ -55,7 +56,8 @@ type HeavyFlow struct {
 	Policy PolicyRef
 	// Rank is 1 for the largest flow.
 	Rank uint32
-	// Octets and Packets are estimates over the epoch, never too small.
+	// Octets is an estimate over the epoch, never too small. Packets are scaled
+	// from those counted since the flow was listed.
 	Octets, Packets uint64
 	// Start and End bound the epoch, UNIX times in nanoseconds.
 	Start, End int64

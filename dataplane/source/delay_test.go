@@ -192,3 +192,45 @@ func TestDelayBehindAQueue(t *testing.T) {
 		})
 	}
 }
+
+// Packets of the router itself, and those of other namespaces whose
+// interfaces have the same numbers, have no transit delay here.
+func TestOwnPacketsHaveNoDelay(t *testing.T) {
+	line := probetest.NewLine(t, 2)
+	listen(t, line)
+	r := line.Routers[0]
+	if r.Right != line.Routers[1].Right {
+		t.Fatalf("interfaces have the numbers %d and %d", r.Right, line.Routers[1].Right)
+	}
+	policy := monitoring(plan.Trigger{Name: "any", Metric: flow.MetricTransitDelay, PerFlow: true, Raise: 1, Clear: 1})
+	engine := r.Open(t, delayPoints(r, policy))
+	got := readRouterEvents(t, r, engine)
+	_, to := line.Addresses(4)
+	var own *net.UDPConn
+	err := r.NS.Do(func() (err error) {
+		own, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, probetest.Port)))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	for range 10 {
+		if _, err := own.Write(make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn := dial(t, line, 4, 1000)
+	event := got.until(t, "raised", func(flow.Event) bool { return true },
+		func() error { _, err := conn.Write(make([]byte, 100)); return err })
+	if event.ID.SourcePort != 1000 || event.State != flow.EventRaised {
+		t.Errorf("%+v", event)
+	}
+	counters, err := engine.TriggerCounters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counters[0].Events != 1 {
+		t.Errorf("%+v", counters)
+	}
+}
