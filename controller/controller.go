@@ -82,7 +82,7 @@ func New(cfg config.Config, log *slog.Logger) (c *Controller, err error) {
 	if err := c.openLoops(); err != nil {
 		return c, err
 	}
-	c.server, err = northbound.Listen(cfg.Northbound, credentials.Server(), c.handler())
+	c.server, err = northbound.Listen(cfg.Northbound, credentials.Server(), c.handler(), log)
 	return c, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -69,7 +70,7 @@ type Server struct {
 }
 
 // Listen opens the port. The configuration has to ask for client certificates.
-func Listen(address netip.AddrPort, config *tls.Config, handler http.Handler) (*Server, error) {
+func Listen(address netip.AddrPort, config *tls.Config, handler http.Handler, log *slog.Logger) (*Server, error) {
 	if config.ClientAuth != tls.RequireAndVerifyClientCert || config.MinVersion < tls.VersionTLS13 {
 		return nil, errors.New("listen for the northbound: it takes TLS 1.3 and client certificates")
 	}
@@ -82,6 +83,8 @@ func Listen(address netip.AddrPort, config *tls.Config, handler http.Handler) (*
 		http: &http.Server{
 			Handler: handler, TLSConfig: config,
 			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			// Strangers who knock without a certificate shall not fill the log.
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
 	}, nil
 }

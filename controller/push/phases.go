@@ -24,7 +24,7 @@ func (p *Pusher) install(ctx context.Context, name string, e *entry, before *pol
 	phases := p.cfg.Order()
 	switch {
 	case p.raisesWhatIsThere(e):
-		phases, onPath = [][]string{slices.Concat(phases...)}, false
+		phases, onPath = edgesFirst(phases), false
 	case policy.Shrinks(before, e.want):
 		slices.Reverse(phases)
 		onPath = false
@@ -51,8 +51,8 @@ func (p *Pusher) install(ctx context.Context, name string, e *entry, before *pol
 }
 
 // raisesWhatIsThere tells whether a policy raises one that every node has
-// already. Nobody has to wait for anybody then: what the raise marks the base
-// reports and takes off. A raise has to be quick.
+// already. Then nobody has to wait for anybody: what the raise marks the base
+// reports and takes off, and a raise has to be quick.
 func (p *Pusher) raisesWhatIsThere(e *entry) bool {
 	name, ok := e.want.IsRaise()
 	if !ok {
@@ -71,6 +71,16 @@ func (p *Pusher) raisesWhatIsThere(e *entry) bool {
 		}
 	}
 	return true
+}
+
+// edgesFirst puts the nodes that mark and unmark before the others: what a
+// raise is for begins at the head.
+func edgesFirst(phases [][]string) [][]string {
+	if len(phases) < 3 {
+		return [][]string{slices.Concat(phases...)}
+	}
+	last := len(phases) - 1
+	return [][]string{slices.Concat(phases[last], phases[0]), slices.Concat(phases[1:last]...)}
 }
 
 // uninstall takes the policy off all nodes, in the order of install reversed.
