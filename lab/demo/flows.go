@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 
 	openifitv1 "github.com/openifit/openifit/gen/openifit/v1"
 	"github.com/openifit/openifit/lab/target"
@@ -52,15 +50,6 @@ func (want flowSet) compare(got flowSet) (found, others int) {
 func (want flowSet) verdict(got flowSet) (string, bool) {
 	found, others := want.compare(got)
 	return fmt.Sprintf("%d of %d, and %d others", found, len(want), others), found == len(want) && others == 0
-}
-
-func (want flowSet) sorted() []flowID {
-	var flows []flowID
-	for f := range want {
-		flows = append(flows, f)
-	}
-	slices.SortFunc(flows, func(a, b flowID) int { return strings.Compare(a.String(), b.String()) })
-	return flows
 }
 
 // fromKey converts a flow as the controller names it.
