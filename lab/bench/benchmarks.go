@@ -17,6 +17,7 @@ func benchmarks() []benchmark {
 		{id: "dp-drain", needsRoot: true, run: dpDrain},
 		{id: "postcard-path", needsRoot: true, run: postcardPath},
 		{id: "ipfix-encode", run: ipfixEncode},
+		{id: "ipfix-send", run: ipfixSend},
 		{id: "ipfix-decode", run: ipfixDecode},
 		{id: "set-latency", needsRoot: true, run: setLatency},
 	}

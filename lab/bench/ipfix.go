@@ -14,6 +14,10 @@ func ipfixDecode() ([]Row, error) {
 	return codec("ipfix-decode", ipfixbench.Decode, ipfixbench.DecodeFloor, 60)
 }
 
+func ipfixSend() ([]Row, error) {
+	return codec("ipfix-send", ipfixbench.Send, ipfixbench.SendFloor, 60)
+}
+
 // codec compares one direction with the same record written by hand.
 func codec(id string, subject, floor func(*testing.B), bar float64) ([]Row, error) {
 	c, err := compare(subject, floor)
