@@ -42,7 +42,7 @@ help: ## List the targets
 
 build: ## Build bin/ifit-agent, bin/ifit-controller and bin/ifitctl; needs only Go
 	@$(AS_USER) mkdir -p bin
-	$(AS_USER) env CGO_ENABLED=0 GOFLAGS=$(GOFLAGS) $(GO) build -trimpath -o bin/ $(or $(addprefix ./,$(wildcard cmd/*)),./...)
+	$(AS_USER) env CGO_ENABLED=0 GOFLAGS=$(GOFLAGS) $(GO) build -trimpath -o bin/ ./cmd/...
 
 gen: $(BUF) ## Regenerate eBPF objects, YANG bindings, protobuf and the IPFIX table (needs clang-14 and llvm-14)
 	@command -v clang-14 llvm-strip-14 >/dev/null || { echo "make gen: needs clang-14 and llvm-strip-14 (apt-get install clang-14 llvm-14 libbpf-dev)" >&2; exit 1; }
