@@ -12,10 +12,9 @@ import (
 // it for one version at a time.
 //
 // An error that wraps one with a method GRPCStatus() *status.Status decides the
-// code of the answer, and so does a *compile.Error; any other becomes
-// INVALID_ARGUMENT with its text. A *compile.Error below a policy, or an error
-// with a method PolicyName() string, lets the server leave out just that policy
-// when the configuration is put back into force at start.
+// code of the answer; any other becomes INVALID_ARGUMENT with its text. An error
+// that wraps one with a method PolicyName() string lets the server leave out
+// just that policy when the configuration is put back into force at start.
 type Applier interface {
 	// Prepare does everything that may fail for a reason of the
 	// configuration: compile, load, verify, fill maps. It changes nothing

@@ -2,12 +2,10 @@ package gnmi
 
 import (
 	"errors"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/openifit/openifit/agent/compile"
 	"github.com/openifit/openifit/agent/intent/schema"
 )
 
@@ -34,44 +32,7 @@ func requestError(err error, unknown codes.Code) error {
 func applierError(err error, otherwise codes.Code) error {
 	var s interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &s) {
-		return status.Error(s.GRPCStatus().Code(), err.Error())
-	}
-	var e *compile.Error
-	if errors.As(err, &e) {
-		otherwise = compileCode(e.Code)
+		otherwise = s.GRPCStatus().Code()
 	}
 	return status.Error(otherwise, err.Error())
-}
-
-func compileCode(c compile.Code) codes.Code {
-	switch c {
-	case compile.NotFound:
-		return codes.NotFound
-	case compile.NotBuilt:
-		return codes.Unimplemented
-	case compile.NotAdmitted:
-		return codes.FailedPrecondition
-	case compile.TooMuch:
-		return codes.ResourceExhausted
-	case compile.Invalid:
-	}
-	return codes.InvalidArgument
-}
-
-// blamed returns the policy that an error of the applier is about.
-func blamed(err error) (string, bool) {
-	var named interface{ PolicyName() string }
-	if errors.As(err, &named) {
-		return named.PolicyName(), true
-	}
-	var e *compile.Error
-	if !errors.As(err, &e) {
-		return "", false
-	}
-	rest, ok := strings.CutPrefix(e.Path, "/ifit/policies/policy[name=")
-	if !ok {
-		return "", false
-	}
-	name, _, ok := strings.Cut(rest, "]")
-	return name, ok
 }

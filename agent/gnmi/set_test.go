@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/openifit/openifit/agent/compile"
 	"github.com/openifit/openifit/agent/intent"
 )
 
@@ -304,11 +303,15 @@ func TestSetResults(t *testing.T) {
 	}
 }
 
-// statusError is an applier's error that chooses its code.
-type statusError struct{ code codes.Code }
+// refusal is an applier's error that chooses its code and blames a policy.
+type refusal struct {
+	code   codes.Code
+	policy string
+}
 
-func (e statusError) Error() string              { return "the verifier says no" }
-func (e statusError) GRPCStatus() *status.Status { return status.New(e.code, e.Error()) }
+func (e refusal) Error() string              { return "the verifier says no" }
+func (e refusal) GRPCStatus() *status.Status { return status.New(e.code, e.Error()) }
+func (e refusal) PolicyName() string         { return e.policy }
 
 // TestSetAllOrNothing lets each step fail.
 func TestSetAllOrNothing(t *testing.T) {
@@ -323,18 +326,8 @@ func TestSetAllOrNothing(t *testing.T) {
 		{"prepare", func(_ *testing.T, n *node) { n.applier.prepare = func(*intent.Snapshot) error { return fail } },
 			codes.InvalidArgument, "no", "prepare"},
 		{"prepare, own code", func(_ *testing.T, n *node) {
-			n.applier.prepare = func(*intent.Snapshot) error { return fmt.Errorf("load: %w", statusError{codes.Unavailable}) }
+			n.applier.prepare = func(*intent.Snapshot) error { return fmt.Errorf("load: %w", refusal{codes.Unavailable, "x"}) }
 		}, codes.Unavailable, "load: the verifier says no", "prepare"},
-		{"compile, not built", func(_ *testing.T, n *node) {
-			n.applier.prepare = func(*intent.Snapshot) error {
-				return &compile.Error{Path: atX, Code: compile.NotBuilt, Reason: "not built"}
-			}
-		}, codes.Unimplemented, atX, "prepare"},
-		{"compile, not found", func(_ *testing.T, n *node) {
-			n.applier.prepare = func(*intent.Snapshot) error {
-				return errors.Join(&compile.Error{Path: atX, Code: compile.NotFound, Reason: "no interface"})
-			}
-		}, codes.NotFound, atX, "prepare"},
 		{"stage", func(t *testing.T, n *node) {
 			// No temporary file can be made where a directory is.
 			if err := os.Mkdir(filepath.Join(n.dir, "policies/x.json.tmp"), 0o700); err != nil {
@@ -396,7 +389,7 @@ func TestRestore(t *testing.T) {
 
 	again := startWith(t, n.dir, func(s *intent.Snapshot) error {
 		if s.Policies["y"].Runs() {
-			return errors.Join(&compile.Error{Path: "/ifit/policies/policy[name=y]/config", Code: compile.NotFound, Reason: "gone"})
+			return fmt.Errorf("interface gone: %w", refusal{codes.NotFound, "y"})
 		}
 		return nil
 	})

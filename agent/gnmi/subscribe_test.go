@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -313,13 +314,8 @@ func TestSampleSuppressed(t *testing.T) {
 	n := start(t)
 	n.fill(t)
 	n.state.OnReadPolicy(func(_ string, p *yang.Policy) { p.GetOrCreateState().OctetsObserved = ygot.Uint64(1) })
-	reads := make(chan struct{}, 1<<10)
-	var packets uint64
-	n.state.OnReadPolicy(func(_ string, p *yang.Policy) {
-		packets++
-		p.GetOrCreateState().PacketsObserved = ygot.Uint64(packets)
-		reads <- struct{}{}
-	})
+	var packets atomic.Uint64
+	n.state.OnReadPolicy(func(_ string, p *yang.Policy) { p.GetOrCreateState().PacketsObserved = ygot.Uint64(packets.Add(1)) })
 	l := sample(t, atX+"/state", 0)
 	l.Subscription[0].SuppressRedundant = true
 	w := n.subscribe(t, l)

@@ -2,6 +2,7 @@ package gnmi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/openconfig/ygot/ygot"
@@ -172,9 +173,12 @@ func (s *Server) Restore(ctx context.Context) error {
 
 // culprit returns the running policy that an error blames.
 func culprit(err error, snap *intent.Snapshot) (string, bool) {
-	name, ok := blamed(err)
-	p := snap.Policies[name]
-	return name, ok && p != nil && p.Runs()
+	var blame interface{ PolicyName() string }
+	if !errors.As(err, &blame) {
+		return "", false
+	}
+	p := snap.Policies[blame.PolicyName()]
+	return blame.PolicyName(), p != nil && p.Runs()
 }
 
 // Reapply brings the version in force into force again, for when something

@@ -6,7 +6,8 @@ import (
 	"github.com/openifit/openifit/gen/yang"
 )
 
-// readers fill in what is pulled, by kind of object.
+// readers fill in what is pulled, by kind of object. Each may run in several
+// goroutines at a time.
 type readers struct {
 	policy    []func(string, *yang.Policy)
 	iface     []func(string, *yang.Interface)
