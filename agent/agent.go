@@ -25,7 +25,6 @@ import (
 
 // Config is what an agent must know before it can read its YANG tree.
 type Config struct {
-	NodeName string
 	// StateDir holds the configuration and counters, PinDir links and maps.
 	StateDir, PinDir string
 	// Listener takes gNMI connections; the agent closes it.
@@ -102,7 +101,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	apply := &applier{node: cfg.NodeName, engine: a.engine, meter: a.meter, store: store, compiler: compile.New()}
+	apply := &applier{engine: a.engine, meter: a.meter, store: store, compiler: compile.New()}
 	current := apply.current.Load
 	a.exporter = export.New(export.DialUDP, (&statistics{current: current, totals: count, kernel: k}).read, a.log)
 	apply.exporter = a.exporter

@@ -49,7 +49,6 @@ func (a *applied) policy(name string) *compile.Policy {
 // applier brings configurations into force: in the kernel first, then in the
 // processes that depend on it.
 type applier struct {
-	node     string
 	engine   *probe.Engine
 	meter    *meter.Meter
 	exporter *export.Process
@@ -91,21 +90,13 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 	if err := c.missing(); err != nil {
 		return nil, refuse(err)
 	}
-	if c.export, err = a.exporter.Prepare(exportConfig(result, a.nodeName(result), l)); err != nil {
+	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {
 		return nil, refuse(err)
 	}
 	if c.kernel, err = a.engine.Prepare(result.Plan); err != nil {
 		return nil, &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
 	}
 	return c, nil
-}
-
-// nodeName is the configured name, or else the one the agent was started with.
-func (a *applier) nodeName(r *compile.Result) string {
-	if r.Domain.NodeName != "" {
-		return r.Domain.NodeName
-	}
-	return a.node
 }
 
 // change is a prepared configuration.

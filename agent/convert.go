@@ -67,9 +67,9 @@ func notifyPolicies(r *compile.Result) []notify.Policy {
 }
 
 // exportConfig is what the Exporting Process needs to know of a compiled tree.
-func exportConfig(r *compile.Result, node string, l links) export.Config {
+func exportConfig(r *compile.Result, l links) export.Config {
 	out := export.Config{
-		NodeName: node, ObservationDomain: r.Domain.ObservationDomain,
+		ObservationDomain: r.Domain.ObservationDomain, NodeID: r.Domain.NodeID,
 		EnterpriseNumber: r.Domain.EnterpriseNumber, MaxOctets: r.Limits.ExportOctets,
 	}
 	for _, i := range l {

@@ -40,6 +40,9 @@ func (o Options) initial(a topology.Node) object {
 				"name": o.Topology.Name, "node-name": a.Name,
 				"observation-domain-id": a.ID, "enterprise-number": EnterpriseNumber,
 			},
+			"namespaces": object{"namespace": []object{
+				{"id": 0, "config": object{"id": 0, "node-id": a.ID}},
+			}},
 			"marks": object{"mark": []object{{
 				"name":   markName,
 				"config": object{"name": markName, "field": "DSCP"},

@@ -243,7 +243,9 @@ func TestRefusals(t *testing.T) {
 		{"owner declined", `{"admission": {"config": {"owner": ["x"]}}, "policies": {"policy": [{"name": "a", "config": {"name": "a", "technique": "FLOW_METERING"}}]}}`,
 			"/ifit/policies/policy[name=a]/config/owner", compile.NotAdmitted, "not admitted"},
 		{"uploaded probe", `{"probes": {"probe": [{"name": "x", "config": {"name": "x"}}]}}`, "/ifit/probes/probe[name=x]", compile.NotBuilt, "not built"},
-		{"IOAM namespace", `{"domain": {"namespaces": {"namespace": [{"id": 5, "config": {"id": 5}}]}}}`, "/ifit/domain/namespaces/namespace[id=5]/config/id", compile.NotBuilt, "not built"},
+		{"IOAM namespace", `{"domain": {"namespaces": {"namespace": [{"id": 5, "config": {"id": 5}}]}}}`, "/ifit/domain/namespaces/namespace[id=5]", compile.NotBuilt, "not built"},
+		{"wide node number", `{"domain": {"namespaces": {"namespace": [{"id": 0, "config": {"id": 0, "node-id-wide": "5"}}]}}}`,
+			"/ifit/domain/namespaces/namespace[id=0]/config/node-id-wide", compile.NotBuilt, "not built"},
 		{"limit not built", `{"limits": {"config": {"max-cpu-percent": "5"}}}`, "/ifit/limits/config/max-cpu-percent", compile.NotBuilt, "not built"},
 		{"IOAM interface", `{"interfaces": {"interface": [{"name": "x", "config": {"name": "x", "ioam-interface-id": 5}}]}}`, "/ifit/interfaces/interface[name=x]/config/ioam-interface-id", compile.NotBuilt, "not built"},
 	}

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -16,6 +17,7 @@ const maxPostcards = 200_000
 func (p *problems) node(tree *yang.Ifit, r *Result) {
 	p.refuseOthers("/ifit/domain", tree.GetDomain(), paths([]string{
 		"config/name", "config/node-name", "config/observation-domain-id", "config/enterprise-number",
+		"namespaces/namespace/config/id", "namespaces/namespace/config/node-id",
 		"marks/mark/config/name", "marks/mark/config/field",
 		"marks/mark/values/value/config/unmarked", "marks/mark/values/value/config/marked",
 	}))
@@ -33,10 +35,29 @@ func (p *problems) node(tree *yang.Ifit, r *Result) {
 		NodeName:          domain.GetNodeName(),
 		ObservationDomain: domain.GetObservationDomainId(),
 		EnterpriseNumber:  domain.GetEnterpriseNumber(),
+		NodeID:            p.nodeID(tree.GetDomain().GetNamespaces(), domain.GetObservationDomainId()),
 	}
 	r.Limits = Limits{ExportOctets: limits.GetMaxExportOctetsPerSecond()}
 	r.Plan.MaxFlows = limits.GetMaxFlowsPerPoint()
 	r.Plan.MaxPostcards = maxPostcards
+}
+
+// nodeID is how records name this node: by its number in the default
+// namespace (RFC 9197 section 4.3), else by its Observation Domain. Other
+// namespaces have no user before IOAM.
+func (p *problems) nodeID(in *yang.Domain_Namespaces, otherwise uint32) uint32 {
+	if in == nil {
+		return otherwise
+	}
+	for _, id := range slices.Sorted(maps.Keys(in.Namespace)) {
+		if id != 0 {
+			p.add(NotBuilt, fmt.Sprintf("/ifit/domain/namespaces/namespace[id=%d]", id), "namespaces other than 0 are %s", notBuilt)
+		}
+	}
+	if c := in.Namespace[0].GetConfig(); c != nil && c.NodeId != nil {
+		return *c.NodeId
+	}
+	return otherwise
 }
 
 // iface is an interface of the tree that the kernel has.

@@ -162,8 +162,12 @@ func TestWhatAPolicySays(t *testing.T) {
 	if len(r.Collectors) != 1 || r.Collectors[0] != wantCollector {
 		t.Errorf("collectors %+v", r.Collectors)
 	}
-	if r.Domain != (compile.Domain{NodeName: "r1", ObservationDomain: 11, EnterpriseNumber: 32473}) {
+	if r.Domain != (compile.Domain{NodeName: "r1", ObservationDomain: 11, EnterpriseNumber: 32473, NodeID: 11}) {
 		t.Errorf("domain %+v", r.Domain)
+	}
+	r, err = build(tree(t, node, `{"policies": {}, "domain": {"namespaces": {"namespace": [{"id": 0, "config": {"id": 0, "node-id": 77}}]}}}`))
+	if err != nil || r.Domain.NodeID != 77 {
+		t.Errorf("node number %+v, %v", r, err)
 	}
 	if r.Plan.MaxFlows != 65536 || r.Plan.Unmark[3] != 0 || r.Plan.Unmark[47] != 46 || r.Plan.Unmark[46] != plan.NoMark {
 		t.Errorf("plan of %d flows, unmark %v", r.Plan.MaxFlows, r.Plan.Unmark)

@@ -25,6 +25,8 @@ type Domain struct {
 	ObservationDomain uint32
 	// EnterpriseNumber is 0 where private elements are left out.
 	EnterpriseNumber uint32
+	// NodeID is the node's number in records.
+	NodeID uint32
 }
 
 // Limits are the ceilings that are enforced beside the kernel.

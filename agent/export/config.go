@@ -11,8 +11,9 @@ import (
 // Config is all that the Exporting Process needs to know; it is replaced as a
 // whole.
 type Config struct {
-	NodeName          string
 	ObservationDomain uint32
+	// NodeID is the node's number in records.
+	NodeID uint32
 	// EnterpriseNumber of the private Information Elements; 0 leaves them out.
 	EnterpriseNumber uint32
 	Collectors       []Collector

@@ -147,7 +147,7 @@ func exporting(collectors ...string) Policy {
 
 func config(collectors []Collector, policies ...Policy) Config {
 	return Config{
-		NodeName: "r1", ObservationDomain: 11, EnterpriseNumber: enterprise,
+		ObservationDomain: 11, NodeID: 12, EnterpriseNumber: enterprise,
 		Collectors: collectors, Policies: policies, Interfaces: []Interface{{2, "eth0"}},
 	}
 }
@@ -227,7 +227,7 @@ func TestAbsentCollectorCostsNothingButRecords(t *testing.T) {
 		t.Errorf("the collector was told of losses %+v", back.losses)
 	}
 	for _, f := range back.flows {
-		if f.Packets != 1 || f.Origin != (records.Origin{Policy: 1, Generation: 3, Node: 11}) {
+		if f.Packets != 1 || f.Origin != (records.Origin{Policy: 1, Generation: 3, Node: 12}) {
 			t.Fatalf("flow %+v", f)
 		}
 	}
@@ -311,7 +311,7 @@ func TestEventsOvertakeBulk(t *testing.T) {
 	if len(c.order) != 5001 || at < 0 || at > turn+100 {
 		t.Errorf("the event came at place %d of %d", at, len(c.order))
 	}
-	if e := c.events[0]; e.ID != 77 || e.Trigger != "slow" || e.Value != 5 || e.Node != 11 {
+	if e := c.events[0]; e.ID != 77 || e.Trigger != "slow" || e.Value != 5 || e.Node != 12 {
 		t.Errorf("event %+v", e)
 	}
 	c.mu.Lock()

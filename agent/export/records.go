@@ -20,7 +20,7 @@ func (p *Process) Flow(f *records.Flow) {
 		family = records.IPv6
 	}
 	q := queued[records.Flow]{account: r.account, template: r.flows[family], value: *f}
-	q.value.Node = r.sessions[0].view.Load().domain
+	q.value.Node = r.sessions[0].view.Load().node
 	if r.Selection.Algorithm != 0 {
 		q.value.Selector = selectorID(f.Policy, f.Generation)
 	}
@@ -39,7 +39,7 @@ func (p *Process) Postcards(cards []flow.Postcard) {
 		}
 		v := r.sessions[0].view.Load()
 		put := queued[records.Postcard]{account: r.account, template: v.templates.postcard[familyOf(&cards[i].ID)]}
-		postcard(&put.value, &cards[i], v.domain)
+		postcard(&put.value, &cards[i], v.node)
 		forward(r, put, func(s *session) *lane[records.Postcard] { return &s.postcards })
 	}
 }
@@ -53,7 +53,7 @@ func (p *Process) Event(number uint64, trigger string, ev *flow.Event) {
 	}
 	v := r.sessions[0].view.Load()
 	q := queued[records.Event]{account: r.account, template: v.templates.event[familyOf(&ev.ID)]}
-	event(&q.value, number, trigger, ev, v.domain)
+	event(&q.value, number, trigger, ev, v.node)
 	forward(r, q, func(s *session) *lane[records.Event] { return &s.events })
 }
 
@@ -70,7 +70,7 @@ func (p *Process) HeavyFlows(heavy []flow.HeavyFlow) {
 		v := r.sessions[0].view.Load()
 		q := queued[records.HeavyFlow]{account: r.account, template: v.templates.heavy[familyOf(&h.ID)]}
 		q.value = records.HeavyFlow{
-			Origin: origin(h.Policy, v.domain), Tuple: tuple(&h.ID), Rank: h.Rank,
+			Origin: origin(h.Policy, v.node), Tuple: tuple(&h.ID), Rank: h.Rank,
 			Octets: h.Octets, Packets: h.Packets,
 			Start: ipfix.UnixNano(h.Start), End: ipfix.UnixNano(h.End),
 		}

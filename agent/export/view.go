@@ -10,6 +10,7 @@ import (
 // whole.
 type view struct {
 	domain     uint32
+	node       uint32
 	templates  *templates
 	interfaces map[uint32]string
 	// policies that export to the collector, by ID.
@@ -32,7 +33,7 @@ func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view
 			v := out[name]
 			if v == nil {
 				v = &view{
-					domain: cfg.ObservationDomain, templates: t, interfaces: interfaces,
+					domain: cfg.ObservationDomain, node: cfg.NodeID, templates: t, interfaces: interfaces,
 					policies: make(map[uint32]*Policy), needed: make(map[*ipfix.Template]bool),
 					batch: r.BatchTimeout,
 				}

@@ -129,6 +129,7 @@ func (w *world) start(t testing.TB) {
 		"--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-ca", files.CA)
 	cmd.Env = append(os.Environ(), asAgent+"=1")
 	cmd.Stdout, cmd.Stderr = w.log, w.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	// A child is born into the namespace of the thread that starts it.
 	if err := w.router.Do(cmd.Start); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func serveAgent(dir string) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	a, err := agent.New(ctx, agent.Config{
-		NodeName: "bench", StateDir: filepath.Join(dir, "state"), PinDir: pinDir(dir),
+		StateDir: filepath.Join(dir, "state"), PinDir: pinDir(dir),
 		Listener: listener, TLS: gnmi.TLSFiles(certs.In(dir, "agent")), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
