@@ -33,7 +33,8 @@ type ReceiverStats struct {
 	Octets    uint64
 	// Reads are the calls into the kernel; one may bring many datagrams.
 	Reads uint64
-	// Dropped datagrams found the kernel's receive queue full.
+	// Dropped is what found the kernel's receive queue full. Datagrams that the
+	// kernel had joined count as one; gaps in the Sequence Numbers tell the rest.
 	Dropped uint64
 }
 
