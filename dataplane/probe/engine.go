@@ -47,8 +47,9 @@ type Engine struct {
 	version uint64
 	closed  bool
 
-	// draining is held while tables are drained, and taken before mu.
-	draining sync.Mutex
+	// draining is held while tables are drained, sweeping while conditions are
+	// looked through; either is taken before mu.
+	draining, sweeping sync.Mutex
 }
 
 // ErrClosed says that the engine was closed or destroyed before.
@@ -91,6 +92,8 @@ func Open(cfg Config) (*Engine, error) {
 func (e *Engine) Close() error {
 	e.draining.Lock()
 	defer e.draining.Unlock()
+	e.sweeping.Lock()
+	defer e.sweeping.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.release()
@@ -101,6 +104,8 @@ func (e *Engine) Close() error {
 func (e *Engine) Destroy() error {
 	e.draining.Lock()
 	defer e.draining.Unlock()
+	e.sweeping.Lock()
+	defer e.sweeping.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {

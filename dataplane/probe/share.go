@@ -75,7 +75,7 @@ func (n *node) settle(w watching) error {
 	if len(w.triggers) == 0 {
 		idle = 0
 	}
-	err := n.xmit.sweep(idle)
+	err := sweep(n.xmit.sweeper, idle)
 	if len(w.floors) == 0 {
 		err = errors.Join(err, n.xmit.detach())
 	}

@@ -148,12 +148,13 @@ func (x *xmitProgram) close() {
 	}
 }
 
-// sweep ends conditions whose packets have stopped and forgets flows.
-func (x *xmitProgram) sweep(idle time.Duration) error {
-	if x.sweeper == nil {
+// sweep ends conditions whose packets have stopped and forgets flows. Without
+// a program there is nothing to sweep.
+func sweep(sweeper *ebpf.Program, idle time.Duration) error {
+	if sweeper == nil {
 		return nil
 	}
-	_, err := x.sweeper.Run(&ebpf.RunOptions{
+	_, err := sweeper.Run(&ebpf.RunOptions{
 		Context: xmit.BPFIfitSweepContext{FlowIdleNs: uint64(idle)},
 	})
 	if err != nil {
@@ -166,13 +167,18 @@ func (x *xmitProgram) sweep(idle time.Duration) error {
 // that triggers have not seen for long. It must be called several times a
 // second where events are read.
 func (e *Engine) SweepTriggers() error {
+	e.sweeping.Lock()
+	defer e.sweeping.Unlock()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+	var sweeper *ebpf.Program
+	closed := e.closed
+	if !closed && len(e.node.numbers.of) > 0 {
+		sweeper = e.node.xmit.sweeper
+	}
+	e.mu.Unlock()
+	if closed {
 		return ErrClosed
 	}
-	if len(e.node.numbers.of) == 0 {
-		return nil
-	}
-	return e.node.xmit.sweep(flowIdle)
+	// Many flows take milliseconds: a commit need not wait for that.
+	return sweep(sweeper, flowIdle)
 }
