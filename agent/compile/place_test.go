@@ -1,8 +1,11 @@
 package compile_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -258,4 +261,54 @@ func BenchmarkCompile(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What is shipped as an example must work.
+func TestShippedExamples(t *testing.T) {
+	initial, err := os.ReadFile("../../deploy/initial.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../../docs/examples/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("examples %v, %v", files, err)
+	}
+	demo, err := filepath.Glob("../../lab/demo/policies/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, demo...) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var entry map[string]any
+			if err := json.Unmarshal(data, &entry); err != nil {
+				t.Fatal(err)
+			}
+			// Some are the list entry, some the value of its path.
+			entry["name"] = entry["config"].(map[string]any)["name"]
+			list, err := json.Marshal(map[string]any{"policies": map[string]any{"policy": []any{entry}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := compile.New().Compile(compileInput(t, string(initial),
+				string(list),
+				`{"domain": {"marks": {"mark": [{"name": "ifit", "config": {"name": "ifit", "field": "DSCP"}, "values": {"value": [{"unmarked": 0, "config": {"unmarked": 0, "marked": 3}}]}}]}}}`,
+				`{"collectors": {"collector": [{"name": "controller", "config": {"name": "controller", "address": "192.0.2.9"}}]}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Policies) != 1 || !r.Policies[0].Active() {
+				t.Errorf("does nothing: %+v", r.Policies)
+			}
+		})
+	}
+}
+
+func compileInput(t *testing.T, parts ...string) compile.Input {
+	t.Helper()
+	in := tree(t, parts...)
+	return compile.Input{Tree: in, Refs: refs(in), Links: map[string]uint32{"eth0": 2, "eth1": 3}}
 }

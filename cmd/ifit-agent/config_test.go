@@ -82,3 +82,21 @@ func TestMissingFileAndDefaults(t *testing.T) {
 		t.Errorf("without certificates: %v", err)
 	}
 }
+
+func TestShippedConfiguration(t *testing.T) {
+	o, err := parseOptions([]string{"--config", "../../deploy/agent.yaml"}, new(bytes.Buffer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{
+		NodeName: "r1", Listen: "192.0.2.11:9339", StateDir: "/var/lib/openifit", PinDir: "/sys/fs/bpf/openifit/r1",
+		TLS:           tlsConfig{"/etc/openifit/agent.pem", "/etc/openifit/agent.key", "/etc/openifit/ca.pem"},
+		InitialConfig: "/etc/openifit/initial.json",
+	}
+	if diff := cmp.Diff(want, o.config); diff != "" {
+		t.Error(diff)
+	}
+	if err := o.config.checkTLS(); err != nil {
+		t.Error(err)
+	}
+}
