@@ -79,7 +79,7 @@ func TestBulkTransfer(t *testing.T) {
 		if want := uint64(truth.Segs_in); got.Packets != want {
 			t.Errorf("%s: %d packets, the receiver has %d", addr, got.Packets, want)
 		}
-		if want := uint64(truth.Bytes_received) - 1 + got.Packets*header + 8; got.Octets != want {
+		if want := truth.Bytes_received - 1 + got.Packets*header + 8; got.Octets != want {
 			t.Errorf("%s: %d octets, %d received in %d packets", addr, got.Octets, truth.Bytes_received, got.Packets)
 		}
 		if got.TCPFlags&0x13 != 0x13 {
