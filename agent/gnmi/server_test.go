@@ -113,14 +113,19 @@ func startIn(t testing.TB, dir string) *node {
 
 func startWith(t testing.TB, dir string, prepare func(*intent.Snapshot) error) *node {
 	t.Helper()
-	cfg, err := intent.Open(dir, sch, time.Now)
+	return startAt(t, dir, time.Now, prepare)
+}
+
+func startAt(t testing.TB, dir string, now func() time.Time, prepare func(*intent.Snapshot) error) *node {
+	t.Helper()
+	cfg, err := intent.Open(dir, sch, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := &node{state: state.New(time.Now(), 1024), applier: &applier{prepare: prepare}, dir: dir}
 	n.server, err = gnmi.New(gnmi.Options{
 		Schema: sch, Intent: cfg, State: n.state, Applier: n.applier,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)

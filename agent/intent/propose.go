@@ -153,7 +153,7 @@ func (s *Store) settle(d *schema.Draft) (*Proposal, error) {
 
 // snapshot numbers the policies of a new effective configuration.
 func (s *Store) snapshot(before *Snapshot, root *yang.Ifit, touched []schema.Path) (*Snapshot, error) {
-	snap := &Snapshot{Serial: before.Serial + 1, Root: root, Policies: before.Policies}
+	snap := &Snapshot{Serial: before.Serial, Root: root, Policies: before.Policies}
 	cloned := false
 	for _, unit := range touched {
 		same := s.schema.Equal(before.Root, root, unit)
@@ -180,6 +180,9 @@ func (s *Store) snapshot(before *Snapshot, root *yang.Ifit, touched []schema.Pat
 		if old := before.Policies[name]; same && old.Runs() != p.Runs() {
 			snap.Changed.add(unit)
 		}
+	}
+	if !snap.Changed.Empty() {
+		snap.Serial++
 	}
 	if most := root.GetLimits().GetConfig().GetMaxPolicies(); len(snap.Policies) > int(most) && len(snap.Policies) > len(before.Policies) {
 		return nil, &schema.Error{

@@ -14,7 +14,8 @@ import (
 // Snapshot is one version of the configuration. Nothing in it may be modified:
 // later versions share whatever did not change.
 type Snapshot struct {
-	// Serial counts the published versions since the agent started.
+	// Serial counts the versions since the agent started; one that only renews
+	// lifetimes does not count.
 	Serial uint64
 	// Root is the effective configuration: defaults are filled in, state
 	// containers are absent.

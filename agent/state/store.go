@@ -64,97 +64,53 @@ func (s *Store) Watch(f func(Change)) {
 	s.watch = f
 }
 
-// SetPolicy edits the state of a policy, which begins to exist with it. edit
-// gets a private copy.
+// SetPolicy edits the state of a policy, which begins to exist with it.
+// edit gets a private copy.
 func (s *Store) SetPolicy(name string, edit func(*yang.Policy_State)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.policies[name]
-	after := clone(before)
-	after.Name = &name
-	edit(after.GetOrCreateState())
-	s.policies[name] = after
-	s.notify(treeOfPolicy(before), treeOfPolicy(after))
+	change(s, s.policies, name, treeOfPolicy, func(o *yang.Policy) {
+		o.Name = &name
+		edit(o.GetOrCreateState())
+	})
 }
 
 // DeletePolicy forgets a policy.
-func (s *Store) DeletePolicy(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before := s.policies[name]; before != nil {
-		delete(s.policies, name)
-		s.notify(treeOfPolicy(before), nil)
-	}
-}
+func (s *Store) DeletePolicy(name string) { drop(s, s.policies, name, treeOfPolicy) }
 
 // SetInterface edits the state of an interface, which begins to exist with it.
 // edit gets a private copy.
 func (s *Store) SetInterface(name string, edit func(*yang.Interface_State)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.interfaces[name]
-	after := clone(before)
-	after.Name = &name
-	edit(after.GetOrCreateState())
-	s.interfaces[name] = after
-	s.notify(treeOfInterface(before), treeOfInterface(after))
+	change(s, s.interfaces, name, treeOfInterface, func(o *yang.Interface) {
+		o.Name = &name
+		edit(o.GetOrCreateState())
+	})
 }
 
 // DeleteInterface forgets an interface.
-func (s *Store) DeleteInterface(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before := s.interfaces[name]; before != nil {
-		delete(s.interfaces, name)
-		s.notify(treeOfInterface(before), nil)
-	}
-}
+func (s *Store) DeleteInterface(name string) { drop(s, s.interfaces, name, treeOfInterface) }
 
 // SetCollector edits the state of a collector, which begins to exist with it.
 // edit gets a private copy.
 func (s *Store) SetCollector(name string, edit func(*yang.Collector_State)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.collectors[name]
-	after := clone(before)
-	after.Name = &name
-	edit(after.GetOrCreateState())
-	s.collectors[name] = after
-	s.notify(treeOfCollector(before), treeOfCollector(after))
+	change(s, s.collectors, name, treeOfCollector, func(o *yang.Collector) {
+		o.Name = &name
+		edit(o.GetOrCreateState())
+	})
 }
 
 // DeleteCollector forgets a collector.
-func (s *Store) DeleteCollector(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before := s.collectors[name]; before != nil {
-		delete(s.collectors, name)
-		s.notify(treeOfCollector(before), nil)
-	}
-}
+func (s *Store) DeleteCollector(name string) { drop(s, s.collectors, name, treeOfCollector) }
 
-// SetProbe edits the state of a dynamic network probe, which begins to exist
-// with it. edit gets a private copy.
+// SetProbe edits the state of a dynamic network probe, which begins to exist with it.
+// edit gets a private copy.
 func (s *Store) SetProbe(name string, edit func(*yang.Probe_State)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.probes[name]
-	after := clone(before)
-	after.Name = &name
-	edit(after.GetOrCreateState())
-	s.probes[name] = after
-	s.notify(treeOfProbe(before), treeOfProbe(after))
+	change(s, s.probes, name, treeOfProbe, func(o *yang.Probe) {
+		o.Name = &name
+		edit(o.GetOrCreateState())
+	})
 }
 
 // DeleteProbe forgets a dynamic network probe.
-func (s *Store) DeleteProbe(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before := s.probes[name]; before != nil {
-		delete(s.probes, name)
-		s.notify(treeOfProbe(before), nil)
-	}
-}
+func (s *Store) DeleteProbe(name string) { drop(s, s.probes, name, treeOfProbe) }
 
 // SetNode edits the state of the node as a whole. edit gets a private copy.
 func (s *Store) SetNode(edit func(*yang.State)) {
@@ -204,11 +160,35 @@ func (s *Store) notify(before, after *yang.Ifit) {
 	}
 }
 
-// clone returns a deep copy of a generated struct, or a new one for nil.
-func clone[T any, P interface {
+// object is a pointer to a generated struct.
+type object[T any] interface {
 	*T
 	ygot.GoStruct
-}](old P) P {
+}
+
+// change replaces an object by an edited copy.
+func change[T any, P object[T]](s *Store, in map[string]P, name string, tree func(P) *yang.Ifit, edit func(P)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := in[name]
+	after := clone(before)
+	edit(after)
+	in[name] = after
+	s.notify(tree(before), tree(after))
+}
+
+// drop removes an object.
+func drop[T any, P object[T]](s *Store, from map[string]P, name string, tree func(P) *yang.Ifit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := from[name]; before != nil {
+		delete(from, name)
+		s.notify(tree(before), nil)
+	}
+}
+
+// clone returns a deep copy of a generated struct, or a new one for nil.
+func clone[T any, P object[T]](old P) P {
 	if old == nil {
 		return P(new(T))
 	}
