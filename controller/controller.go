@@ -154,6 +154,12 @@ func (c *Controller) close() error {
 		errs = append(errs, t.Close())
 	}
 	c.targets = nil
+	if c.ipfix != nil {
+		errs = append(errs, c.ipfix.Close())
+	}
+	if c.server != nil {
+		errs = append(errs, c.server.Close())
+	}
 	if c.state != nil {
 		errs = append(errs, c.state.close())
 	}

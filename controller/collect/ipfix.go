@@ -108,6 +108,14 @@ func Listen(address netip.AddrPort, enterprise uint32, inv *inventory.Inventory)
 // Address is where the Collecting Process listens.
 func (c *IPFIX) Address() netip.AddrPort { return c.local }
 
+// Close closes the socket of a Collecting Process that does not run.
+func (c *IPFIX) Close() error {
+	if err := c.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close IPFIX socket: %w", err)
+	}
+	return nil
+}
+
 // Counters returns the counters as of the last message.
 func (c *IPFIX) Counters() Counters { return *c.published.Load() }
 

@@ -92,6 +92,14 @@ func Listen(address netip.AddrPort, config *tls.Config, handler http.Handler, lo
 // Address is where the server listens.
 func (s *Server) Address() net.Addr { return s.listener.Addr() }
 
+// Close gives the port of a server that does not run free.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close the northbound: %w", err)
+	}
+	return nil
+}
+
 // Run serves until the context ends.
 func (s *Server) Run(ctx context.Context) error {
 	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
