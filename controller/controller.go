@@ -135,8 +135,8 @@ func (c *Controller) Run(ctx context.Context) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.server.Run(ctx) })
 	group.Go(func() error { return c.ipfix.Run(ctx) })
-	group.Go(func() error { return c.paths.Run(ctx, c.ipfix.Postcards) })
-	group.Go(func() error { return c.flows.Run(ctx, c.ipfix.Flows) })
+	group.Go(func() error { return c.paths.Run(ctx, c.ipfix.Postcards, c.ipfix.RecyclePostcards) })
+	group.Go(func() error { return c.flows.Run(ctx, c.ipfix.Flows, c.ipfix.RecycleFlows) })
 	group.Go(func() error { return c.engine.Run(ctx, c.gnmi.Reports) })
 	group.Go(func() error { return c.pusher.Keep(ctx, c.engine.Up) })
 	for _, t := range c.targets {

@@ -27,7 +27,9 @@ const (
 	queueBatches = 1024
 	// batchRecords is about what a message of one path MTU holds.
 	batchRecords = 32
-	maxDatagram  = 65535
+	// usedBatches bounds the batches that wait to be used again.
+	usedBatches = 64
+	maxDatagram = 65535
 	// sumInterval is how often the sessions' losses are added up.
 	sumInterval = time.Second
 )
@@ -53,9 +55,13 @@ type Counters struct {
 
 // IPFIX is a Collecting Process over UDP.
 type IPFIX struct {
-	// Postcards and Flows carry batches; a batch belongs to who receives it.
+	// Postcards and Flows carry batches; a batch belongs to who receives it. Who
+	// has done with it may give it back by Recycle.
 	Postcards chan []measure.Postcard
 	Flows     chan []measure.FlowRecord
+
+	usedPostcards chan []measure.Postcard
+	usedFlows     chan []measure.FlowRecord
 
 	conn      *net.UDPConn
 	local     netip.AddrPort
@@ -86,6 +92,10 @@ func Listen(address netip.AddrPort, enterprise uint32, inv *inventory.Inventory)
 	c := &IPFIX{
 		Postcards: make(chan []measure.Postcard, queueBatches),
 		Flows:     make(chan []measure.FlowRecord, queueBatches),
+
+		usedPostcards: make(chan []measure.Postcard, usedBatches),
+		usedFlows:     make(chan []measure.FlowRecord, usedBatches),
+
 		conn:      conn,
 		local:     conn.LocalAddr().(*net.UDPAddr).AddrPort(),
 		inventory: inv,
@@ -114,6 +124,29 @@ func (c *IPFIX) Close() error {
 		return fmt.Errorf("close IPFIX socket: %w", err)
 	}
 	return nil
+}
+
+// RecyclePostcards takes a batch back that nobody looks at any more.
+func (c *IPFIX) RecyclePostcards(batch []measure.Postcard) { giveBack(c.usedPostcards, batch) }
+
+// RecycleFlows takes a batch back that nobody looks at any more.
+func (c *IPFIX) RecycleFlows(batch []measure.FlowRecord) { giveBack(c.usedFlows, batch) }
+
+func giveBack[T any](used chan []T, batch []T) {
+	select {
+	case used <- batch[:0]:
+	default:
+	}
+}
+
+// batch returns one that was given back, or a new one.
+func batch[T any](used chan []T) []T {
+	select {
+	case b := <-used:
+		return b
+	default:
+		return make([]T, 0, batchRecords)
+	}
 }
 
 // Counters returns the counters as of the last message.

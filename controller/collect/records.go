@@ -22,7 +22,7 @@ func (c *IPFIX) postcard(h ipfix.Header, p *records.Postcard) {
 		return
 	}
 	if c.postcards == nil {
-		c.postcards = make([]measure.Postcard, 0, batchRecords)
+		c.postcards = batch(c.usedPostcards)
 	}
 	c.postcards = append(c.postcards, measure.Postcard{
 		Node: node, Flow: flowOf(p.Tuple), PacketID: p.PacketID,
@@ -46,7 +46,7 @@ func (c *IPFIX) flow(h ipfix.Header, f *records.Flow) {
 		return
 	}
 	if c.flows == nil {
-		c.flows = make([]measure.FlowRecord, 0, batchRecords)
+		c.flows = batch(c.usedFlows)
 	}
 	r := measure.FlowRecord{
 		Node: node, PolicyID: f.Policy, Generation: f.Generation,

@@ -47,11 +47,6 @@ type Flow struct {
 	Authenticated                     bool
 }
 
-type key struct {
-	Point
-	measure.FlowKey
-}
-
 // Flows keeps the flows seen last, forgetting the one unseen for longest when
 // it is full. It is safe for concurrent use.
 type Flows struct {
@@ -63,23 +58,38 @@ type Flows struct {
 
 	mu        sync.Mutex
 	byKey     map[key]*list.Element
-	order     *list.List // of *Flow, oldest first
+	order     *list.List // of *entry, oldest first
+	nodes     map[string]uint16
 	forgotten uint64
+}
+
+// entry is a flow in the table.
+type entry struct {
+	Flow
+	key key
+	// names is the inventory that the flow was named by, ingress and egress the
+	// interfaces of its last record.
+	names           *inventory.Snapshot
+	ingress, egress uint32
 }
 
 // New returns Flows with room for max flows.
 func New(max int, inv *inventory.Inventory) *Flows {
-	return &Flows{inventory: inv, max: max, byKey: make(map[key]*list.Element), order: list.New()}
+	return &Flows{
+		inventory: inv, max: max,
+		byKey: make(map[key]*list.Element), order: list.New(), nodes: make(map[string]uint16),
+	}
 }
 
-// Run takes records in until the context ends.
-func (f *Flows) Run(ctx context.Context, records <-chan []measure.FlowRecord) error {
+// Run takes records in until the context ends, and hands each batch to done.
+func (f *Flows) Run(ctx context.Context, records <-chan []measure.FlowRecord, done func([]measure.FlowRecord)) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case batch := <-records:
 			f.Add(time.Now(), batch)
+			done(batch)
 		}
 	}
 }
@@ -99,12 +109,18 @@ func (f *Flows) Add(now time.Time, batch []measure.FlowRecord) {
 }
 
 func (f *Flows) add(now int64, r *measure.FlowRecord, names *inventory.Snapshot) *Flow {
-	k := key{Point{r.Node, r.Ifindex, r.Egress, r.PolicyID, r.Generation}, r.Key}
-	flow := f.find(k)
-	flow.Policy = names.PolicyName(r.Node, r.PolicyID)
-	flow.Interface = names.InterfaceName(r.Node, r.Ifindex)
-	flow.IngressInterface = names.InterfaceName(r.Node, r.IngressIfindex)
-	flow.EgressInterface = names.InterfaceName(r.Node, r.EgressIfindex)
+	e := f.find(r)
+	flow := &e.Flow
+	if e.names != names {
+		e.names = names
+		flow.Policy = names.PolicyName(r.Node, r.PolicyID)
+		flow.Interface = names.InterfaceName(r.Node, r.Ifindex)
+	}
+	if flow.Records == 0 || e.ingress != r.IngressIfindex || e.egress != r.EgressIfindex || flow.IngressInterface == "" && flow.EgressInterface == "" {
+		e.ingress, e.egress = r.IngressIfindex, r.EgressIfindex
+		flow.IngressInterface = names.InterfaceName(r.Node, r.IngressIfindex)
+		flow.EgressInterface = names.InterfaceName(r.Node, r.EgressIfindex)
+	}
 	if flow.Records == 0 || r.First < flow.First {
 		flow.First = r.First
 	}
@@ -124,21 +140,21 @@ func (f *Flows) add(now int64, r *measure.FlowRecord, names *inventory.Snapshot)
 	return flow
 }
 
-func (f *Flows) find(k key) *Flow {
+func (f *Flows) find(r *measure.FlowRecord) *entry {
+	k := f.keyOf(r)
 	if e, ok := f.byKey[k]; ok {
 		f.order.MoveToBack(e)
-		return e.Value.(*Flow)
+		return e.Value.(*entry)
 	}
 	if len(f.byKey) >= f.max {
 		oldest := f.order.Front()
-		gone := oldest.Value.(*Flow)
-		delete(f.byKey, key{gone.Point, gone.Key})
+		delete(f.byKey, oldest.Value.(*entry).key)
 		f.order.Remove(oldest)
 		f.forgotten++
 	}
-	flow := &Flow{Point: k.Point, Key: k.FlowKey}
-	f.byKey[k] = f.order.PushBack(flow)
-	return flow
+	e := &entry{key: k, Flow: Flow{Point: Point{r.Node, r.Ifindex, r.Egress, r.PolicyID, r.Generation}, Key: r.Key}}
+	f.byKey[k] = f.order.PushBack(e)
+	return e
 }
 
 // List returns the flows that match, most octets first.
@@ -146,7 +162,7 @@ func (f *Flows) List(match func(*Flow) bool) []Flow {
 	f.mu.Lock()
 	var out []Flow
 	for e := f.order.Back(); e != nil; e = e.Prev() {
-		if flow := e.Value.(*Flow); match(flow) {
+		if flow := &e.Value.(*entry).Flow; match(flow) {
 			out = append(out, *flow)
 		}
 	}

@@ -44,8 +44,9 @@ func (p *Paths) emit(path *correlate.Path) {
 	p.Hub.Publish(path)
 }
 
-// Run correlates what comes until the context ends.
-func (p *Paths) Run(ctx context.Context, postcards <-chan []measure.Postcard) error {
+// Run correlates what comes until the context ends, and hands each batch to
+// done.
+func (p *Paths) Run(ctx context.Context, postcards <-chan []measure.Postcard, done func([]measure.Postcard)) error {
 	tick := time.NewTicker(expireInterval)
 	defer tick.Stop()
 	for {
@@ -54,6 +55,7 @@ func (p *Paths) Run(ctx context.Context, postcards <-chan []measure.Postcard) er
 			return nil
 		case batch := <-postcards:
 			p.Add(time.Now(), batch)
+			done(batch)
 		case now := <-tick.C:
 			p.Expire(now)
 		}

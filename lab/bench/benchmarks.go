@@ -20,5 +20,7 @@ func benchmarks() []benchmark {
 		{id: "ipfix-send", run: ipfixSend},
 		{id: "ipfix-decode", run: ipfixDecode},
 		{id: "set-latency", needsRoot: true, run: setLatency},
+		{id: "collect", run: collectFlowRecords},
+		{id: "correlate", run: correlatePostcards},
 	}
 }
