@@ -4,10 +4,13 @@ package source_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
@@ -43,6 +46,7 @@ func TestTheNodeOutlivesTheProcess(t *testing.T) {
 	ingress, egress := pair.Runner(t, first, in), pair.Runner(t, first, out)
 	frame := probetest.UDP(probetest.Beyond4, probetest.Mark0).Frame()
 	egress.Run(t, frame, probetest.Arrival{Ingress: 7})
+	transmit := transmitLink(t, pair)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +65,9 @@ func TestTheNodeOutlivesTheProcess(t *testing.T) {
 	pair.Apply(t, second, adoptable(pair))
 	ingress, egress = pair.Runner(t, second, in), pair.Runner(t, second, out)
 	work()
+	if now := transmitLink(t, pair); now != transmit {
+		t.Errorf("the same transmit program was attached anew: link %d became %d", transmit, now)
+	}
 
 	cards := readPostcards(t, second)
 	for range 4 {
@@ -95,6 +102,21 @@ func TestTheNodeOutlivesTheProcess(t *testing.T) {
 	if list, _ := epoch(t, second); len(list) != 1 || list[0].Packets != 1 {
 		t.Errorf("%+v", list)
 	}
+}
+
+// transmitLink identifies the link of the node's transmit program.
+func transmitLink(t *testing.T, pair *probetest.Pair) link.ID {
+	t.Helper()
+	l, err := link.LoadPinnedLink(filepath.Join(pair.PinDir, "xmit", "link"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	info, err := l.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ID
 }
 
 func policyAt(t *testing.T, engine *probe.Engine, id plan.PointID) probe.PolicyCounters {
@@ -176,6 +198,9 @@ func TestFailedCommitsChangeNothingShared(t *testing.T) {
 	}
 	if sketches, err := engine.Sketches(); err != nil || len(sketches) != 0 {
 		t.Errorf("%+v, %v", sketches, err)
+	}
+	if _, err := os.Stat(filepath.Join(pair.PinDir, "xmit")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the transmit program is still there without a delay to watch: %v", err)
 	}
 	passed := pair.Runner(t, engine, pair.Ingress().ID).Run(t, frame, probetest.Arrival{})
 	if seen, err := packet.Parse(passed.Frame); err != nil || seen.DSCP != probetest.Mark0 {
