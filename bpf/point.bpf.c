@@ -67,7 +67,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 {
 	const struct ifit_node *config = NULL;
 	struct ifit_counters *count = point_counters();
-	struct packet pkt = {};
+	struct packet pkt;
 	struct ifit_live *now;
 	__u32 zero = 0;
 
@@ -79,6 +79,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		if (!config)
 			return TCX_NEXT;
 	}
+	begin_packet(&pkt);
 	pkt.segments = skb->gso_segs ? skb->gso_segs : 1;
 	count->packets += pkt.segments;
 
@@ -103,7 +104,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		    !admit_foreign(skb, &pkt, count, ingress))
 			return TCX_DROP;
 	}
-	take_time(skb, &pkt, ingress);
+	take_time(skb, &pkt, count, ingress);
 	if (ingress && has(IFIT_FEATURE_CODE_POINTS) && pkt.marked)
 		pkt.stays = is_delivered_here(skb, &pkt);
 

@@ -134,8 +134,10 @@ struct ifit_counters {
 	__u64 unowned;	/* marked packets of flows that no policy here sends postcards for */
 	__u64 rewrite_failed;	/* mark not removed for want of memory: dropped */
 	__u64 flow_states_refused;	/* packets that triggers did not see: no place for their flow */
+	__u64 tick;	/* no count: the last tick that this CPU saw, and the coarse clock then */
+	__u64 tick_ns;
 };
-_Static_assert(sizeof(struct ifit_counters) == 104, "counters");
+_Static_assert(sizeof(struct ifit_counters) == 120, "counters");
 
 /* Counts of one policy at one point, per CPU. */
 struct ifit_policy_counters {

@@ -27,15 +27,27 @@ static __always_inline void read_arrival(const struct __sk_buff *skb, struct pac
 		pkt->arrival = skb->tstamp;
 }
 
+/* The coarse clock advances with the tick, so each CPU reads it once a tick. */
+static __always_inline __u64 coarse_clock(struct ifit_counters *count)
+{
+	__u64 tick = bpf_jiffies64();
+
+	if (tick != count->tick) {
+		count->tick = tick;
+		count->tick_ns = bpf_ktime_get_coarse_ns();
+	}
+	return count->tick_ns;
+}
+
 /*
- * The coarse clock costs a fraction of the precise one, and milliseconds are
- * enough for the times of a flow. A point that needs delays reads the precise
- * one and uses it for both.
+ * A tick is enough for the times of a flow. A point that needs delays reads
+ * the precise clock and uses it for both.
  */
-static __always_inline void take_time(struct __sk_buff *skb, struct packet *pkt, bool ingress)
+static __always_inline void take_time(struct __sk_buff *skb, struct packet *pkt, struct ifit_counters *count,
+				      bool ingress)
 {
 	if (!has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY)) {
-		pkt->now = bpf_ktime_get_coarse_ns();
+		pkt->now = coarse_clock(count);
 		return;
 	}
 	pkt->now = bpf_ktime_get_ns();

@@ -287,9 +287,6 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *pk
 		return result;
 	if (!pull_headers(skb))
 		return result;
-	__builtin_memset(&pkt->key, 0, sizeof(pkt->key));
-	pkt->octets = 0;
-	pkt->payload = 0;
-	pkt->truncated = false;
+	begin_packet(pkt);
 	return parse_linear(skb, pkt);
 }

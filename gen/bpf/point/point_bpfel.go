@@ -36,6 +36,8 @@ type BPFIfitCounters struct {
 	Unowned           uint64
 	RewriteFailed     uint64
 	FlowStatesRefused uint64
+	Tick              uint64
+	TickNs            uint64
 }
 
 type BPFIfitEvent struct {
