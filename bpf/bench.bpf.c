@@ -87,42 +87,55 @@ int bench_empty(struct __sk_buff *skb)
 	return TCX_NEXT;
 }
 
-/* The 5-tuple of TCP and UDP without options and extensions. */
-static __always_inline bool read_tuple(struct __sk_buff *skb, struct ifit_flow_id *id, __u32 *octets)
+struct headers {
+	struct ifit_flow_id id;
+	__u32 octets;
+	__u16 tcp_flags;
+	__u8 dscp;
+};
+
+/* TCP and UDP without options and extensions. */
+static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *h)
 {
 	void *end = (void *)(long)skb->data_end;
 	struct ethhdr *eth = (void *)(long)skb->data;
 	__be16 *ports_be;
+	__u8 *transport;
 
 	if ((void *)(eth + 1) > end)
 		return false;
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		struct iphdr *iph = (void *)(eth + 1);
 
-		ports_be = (void *)(iph + 1);
-		if ((void *)(ports_be + 2) > end)
+		transport = (void *)(iph + 1);
+		if ((void *)(transport + 4) > end)
 			return false;
-		__builtin_memcpy(id->saddr, &iph->saddr, 4);
-		__builtin_memcpy(id->daddr, &iph->daddr, 4);
-		id->proto = iph->protocol;
-		id->family = 4;
-		*octets = bpf_ntohs(iph->tot_len);
+		__builtin_memcpy(h->id.saddr, &iph->saddr, 4);
+		__builtin_memcpy(h->id.daddr, &iph->daddr, 4);
+		h->id.proto = iph->protocol;
+		h->id.family = 4;
+		h->octets = bpf_ntohs(iph->tot_len);
+		h->dscp = iph->tos >> 2;
 	} else if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr *ip6h = (void *)(eth + 1);
 
-		ports_be = (void *)(ip6h + 1);
-		if ((void *)(ports_be + 2) > end)
+		transport = (void *)(ip6h + 1);
+		if ((void *)(transport + 4) > end)
 			return false;
-		__builtin_memcpy(id->saddr, &ip6h->saddr, 16);
-		__builtin_memcpy(id->daddr, &ip6h->daddr, 16);
-		id->proto = ip6h->nexthdr;
-		id->family = 6;
-		*octets = bpf_ntohs(ip6h->payload_len) + sizeof(*ip6h);
+		__builtin_memcpy(h->id.saddr, &ip6h->saddr, 16);
+		__builtin_memcpy(h->id.daddr, &ip6h->daddr, 16);
+		h->id.proto = ip6h->nexthdr;
+		h->id.family = 6;
+		h->octets = bpf_ntohs(ip6h->payload_len) + sizeof(*ip6h);
+		h->dscp = ip6h->priority << 2 | ip6h->flow_lbl[0] >> 6;
 	} else {
 		return false;
 	}
-	id->sport = bpf_ntohs(ports_be[0]);
-	id->dport = bpf_ntohs(ports_be[1]);
+	ports_be = (__be16 *)transport;
+	h->id.sport = bpf_ntohs(ports_be[0]);
+	h->id.dport = bpf_ntohs(ports_be[1]);
+	if (h->id.proto == IPPROTO_TCP && (void *)(transport + TCP_OCTETS) <= end)
+		h->tcp_flags = transport[13];
 	return true;
 }
 
@@ -142,42 +155,43 @@ struct {
 SEC("tcx/ingress")
 int bench_floor(struct __sk_buff *skb)
 {
-	struct ifit_flow_id id = {};
 	struct bench_count first = { .packets = 1 };
 	struct bench_count *count;
-	__u32 octets;
+	struct headers h = {};
 
-	if (!read_tuple(skb, &id, &octets))
+	if (!read_headers(skb, &h))
 		return TCX_NEXT;
-	count = bpf_map_lookup_elem(&floor_flows, &id);
+	count = bpf_map_lookup_elem(&floor_flows, &h.id);
 	if (count) {
 		count->packets++;
-		count->octets += octets;
+		count->octets += h.octets;
 		return TCX_NEXT;
 	}
-	first.octets = octets;
-	bpf_map_update_elem(&floor_flows, &id, &first, BPF_NOEXIST);
+	first.octets = h.octets;
+	bpf_map_update_elem(&floor_flows, &h.id, &first, BPF_NOEXIST);
 	return TCX_NEXT;
 }
 
 /*
- * Peer: the design of the flow agents in use: one hash table shared by all
- * CPUs, a spin lock in each record, the precise clock at each packet.
+ * Peer: the design of the flow agents in use. One hash table shared by all
+ * CPUs, IPv4 addresses mapped into IPv6, a spin lock in each record, the
+ * precise clock at each packet, and a list of the interfaces that saw the flow.
  */
+#define PEER_INTERFACES 6
+
 struct bench_record {
 	struct bpf_spin_lock lock;
-	__u32 ifindex;
+	__u32 interfaces;
 	__u64 first;
 	__u64 last;
 	__u64 packets;
 	__u64 octets;
 	__u16 tcp_flags;
 	__u8 dscp;
-	__u8 errors;
-	__u32 zero;
 	__u8 smac[ETH_ALEN];
 	__u8 dmac[ETH_ALEN];
-	__u32 zero2;
+	__u8 zero;
+	__u32 ifindex[PEER_INTERFACES];
 };
 
 struct {
@@ -188,33 +202,66 @@ struct {
 	__type(value, struct bench_record);
 } peer_flows SEC(".maps");
 
+static __always_inline void map_address(__u8 *addr)
+{
+	__builtin_memcpy(addr + 12, addr, 4);
+	__builtin_memset(addr, 0, 10);
+	addr[10] = addr[11] = 0xff;
+}
+
+static __always_inline bool saw(const struct bench_record *record, __u32 ifindex)
+{
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < PEER_INTERFACES && i < record->interfaces; i++) {
+		if (record->ifindex[i] == ifindex)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline void new_record(struct __sk_buff *skb, const struct headers *h, __u64 now)
+{
+	struct ethhdr *eth = (void *)(long)skb->data;
+	struct bench_record record = {
+		.first = now, .last = now, .packets = 1, .octets = h->octets,
+		.tcp_flags = h->tcp_flags, .dscp = h->dscp, .interfaces = 1, .ifindex = { skb->ifindex },
+	};
+
+	if ((void *)(eth + 1) <= (void *)(long)skb->data_end) {
+		__builtin_memcpy(record.smac, eth->h_source, ETH_ALEN);
+		__builtin_memcpy(record.dmac, eth->h_dest, ETH_ALEN);
+	}
+	bpf_map_update_elem(&peer_flows, &h->id, &record, BPF_NOEXIST);
+}
+
 SEC("tcx/ingress")
 int bench_peer(struct __sk_buff *skb)
 {
-	struct bench_record first = {};
-	struct ifit_flow_id id = {};
 	struct bench_record *record;
-	__u32 octets;
+	struct headers h = {};
 	__u64 now;
 
-	if (!read_tuple(skb, &id, &octets))
+	if (!read_headers(skb, &h))
 		return TCX_NEXT;
+	if (h.id.family == 4) {
+		map_address(h.id.saddr);
+		map_address(h.id.daddr);
+	}
 	now = bpf_ktime_get_ns();
-	record = bpf_map_lookup_elem(&peer_flows, &id);
-	if (record) {
-		bpf_spin_lock(&record->lock);
-		record->packets++;
-		record->octets += octets;
-		record->last = now;
-		record->ifindex = skb->ifindex;
-		bpf_spin_unlock(&record->lock);
+	record = bpf_map_lookup_elem(&peer_flows, &h.id);
+	if (!record) {
+		new_record(skb, &h, now);
 		return TCX_NEXT;
 	}
-	first.first = first.last = now;
-	first.packets = 1;
-	first.octets = octets;
-	first.ifindex = skb->ifindex;
-	bpf_map_update_elem(&peer_flows, &id, &first, BPF_NOEXIST);
+	bpf_spin_lock(&record->lock);
+	record->packets++;
+	record->octets += h.octets;
+	record->last = now;
+	record->tcp_flags |= h.tcp_flags;
+	record->dscp = h.dscp;
+	if (!saw(record, skb->ifindex) && record->interfaces < PEER_INTERFACES)
+		record->ifindex[record->interfaces++] = skb->ifindex;
+	bpf_spin_unlock(&record->lock);
 	return TCX_NEXT;
 }
 

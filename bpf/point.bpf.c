@@ -19,14 +19,14 @@
  * when the packet must be dropped.
  */
 static __always_inline bool end_mark(struct __sk_buff *skb, struct packet *pkt, const struct ifit_node *config,
-				     const struct ifit_live *now, struct ifit_counters *count, bool ingress)
+				     struct ifit_counters *count, bool ingress)
 {
 	__u64 owners = pkt->accepted & point.postcard_mask;
 
 	if (!pkt->marked || (ingress && !pkt->stays))
 		return true;
 	if (has(IFIT_FEATURE_POSTCARD) && owners)
-		send_postcard(skb, pkt, config, now, lowest_bit(owners), ingress ? 0 : skb->ifindex);
+		send_postcard(skb, pkt, config, lowest_bit(owners), ingress ? 0 : skb->ifindex);
 	else
 		count->unowned += pkt->segments;
 	if (!ingress && pkt->ipv4 && skb->ingress_ifindex)
@@ -51,16 +51,16 @@ static __always_inline bool is_of_interest(const struct packet *pkt, bool ingres
 
 /* What policies do with the packet, beyond counting it. */
 static __always_inline void act(struct __sk_buff *skb, struct packet *pkt, const struct ifit_node *config,
-				const struct ifit_live *now, struct ifit_counters *count, bool ingress)
+				struct ifit_counters *count, bool ingress)
 {
 	if (has(IFIT_FEATURE_SAMPLE))
-		pkt->selected = select_packet(skb, pkt, now);
+		pkt->selected = select_packet(skb, pkt);
 	if (has(IFIT_FEATURE_SKETCH) && pkt->selected & point.sketch_mask)
 		sketch_packet(pkt, config);
 	if (has(IFIT_FEATURE_EVENT) && pkt->accepted & point.event_mask)
 		watch_packet(skb, pkt, config, count, pkt->accepted & point.event_mask, ingress);
 	if (ingress && has(IFIT_FEATURE_MARK) && pkt->selected & point.mark_mask)
-		mark_packet(skb, pkt, now, pkt->selected & point.mark_mask);
+		mark_packet(skb, pkt, pkt->selected & point.mark_mask);
 }
 
 static __always_inline int observe(struct __sk_buff *skb, bool ingress)
@@ -68,11 +68,8 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 	const struct ifit_node *config = NULL;
 	struct ifit_counters *count = point_counters();
 	struct packet pkt;
-	struct ifit_live *now;
-	__u32 zero = 0;
 
-	now = bpf_map_lookup_elem(&live, &zero);
-	if (!count || !now)
+	if (!count)
 		return TCX_NEXT;
 	if (has(IFIT_FEATURES_OF_NODE)) {
 		config = node_config();
@@ -109,13 +106,13 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		pkt.stays = is_delivered_here(skb, &pkt);
 
 	if (is_of_interest(&pkt, ingress)) {
-		complete_key(&pkt, now->ruleset);
+		complete_key(&pkt, live.ruleset);
 		pkt.accepted = meter(skb, &pkt, count);
 		pkt.selected = pkt.accepted;
 		if (has(IFIT_FEATURES_OF_ACTION))
-			act(skb, &pkt, config, now, count, ingress);
+			act(skb, &pkt, config, count, ingress);
 	}
-	if (has(IFIT_FEATURE_CODE_POINTS) && !end_mark(skb, &pkt, config, now, count, ingress))
+	if (has(IFIT_FEATURE_CODE_POINTS) && !end_mark(skb, &pkt, config, count, ingress))
 		return TCX_DROP;
 	return TCX_NEXT;
 }

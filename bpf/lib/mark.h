@@ -142,8 +142,7 @@ static __always_inline bool is_markable(const struct packet *pkt)
 }
 
 /* Marks the packet for one policy; false when that policy cannot. */
-static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt,
-				     const struct ifit_live *moving, __u32 slot)
+static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt, __u32 slot)
 {
 	struct ifit_policy_counters *count;
 	const struct ifit_marks *marks;
@@ -163,7 +162,7 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt,
 		count->no_packet_id += pkt->segments;
 		return false;
 	}
-	if (pkt->now >= *(const volatile __u64 *)&moving->lease_ns[slot]) {
+	if (pkt->now >= live.lease_ns[slot]) {
 		count->lease_expired += pkt->segments;
 		return false;
 	}
@@ -176,14 +175,13 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt,
 }
 
 /* Marks the packet for the first of the policies in slots that can. */
-static __always_inline void mark_packet(struct __sk_buff *skb, struct packet *pkt,
-					const struct ifit_live *moving, __u64 slots)
+static __always_inline void mark_packet(struct __sk_buff *skb, struct packet *pkt, __u64 slots)
 {
 	struct bpf_iter_num it;
 
 	bpf_iter_num_new(&it, 0, IFIT_POLICIES);
 	while (bpf_iter_num_next(&it) && slots) {
-		if (mark_for(skb, pkt, moving, lowest_bit(slots)))
+		if (mark_for(skb, pkt, lowest_bit(slots)))
 			break;
 		slots &= slots - 1;
 	}

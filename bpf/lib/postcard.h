@@ -42,7 +42,7 @@ static __noinline void describe(struct ifit_postcard *card, const struct packet 
 
 /* Sends the postcard of one packet; egress is 0 for one that stays here. */
 static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *pkt,
-					  const struct ifit_node *config, const struct ifit_live *moving,
+					  const struct ifit_node *config,
 					  __u32 slot, __u32 egress)
 {
 	struct ifit_policy_counters *count = slot_counters(slot);
@@ -71,7 +71,7 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 	}
 	describe(card, pkt);
 	card->policy = point.slot[slot].policy;
-	card->generation = moving->rate[slot] >> 32;
+	card->generation = live.rate[slot] >> 32;
 	card->packet_id = id;
 	card->ingress_ifindex = skb->ingress_ifindex;
 	card->egress_ifindex = egress;

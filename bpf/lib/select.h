@@ -26,11 +26,10 @@ static __always_inline __u64 taken_of(__u64 n, __u64 interval, __u64 period)
 	return n / period * interval + (rest < interval ? rest : interval);
 }
 
-static __always_inline __u32 select_systematic(const struct ifit_live *now, __u32 slot, __u32 pair,
-					       __u32 segments)
+static __always_inline __u32 select_systematic(__u32 slot, __u32 pair, __u32 segments)
 {
-	const struct ifit_systematic *param = &now->systematic[slot][pair];
-	__u64 period = (__u64)param->interval + param->space;
+	__u64 interval = live.systematic[slot][pair].interval;
+	__u64 period = interval + live.systematic[slot][pair].space;
 	__u32 place = 2 * point.slot[slot].state + pair;
 	struct ifit_sequence *sequence;
 	__u64 before;
@@ -40,9 +39,8 @@ static __always_inline __u32 select_systematic(const struct ifit_live *now, __u3
 		return 0;
 	before = __sync_fetch_and_add(&sequence->seen, segments);
 	if (segments == 1)
-		return before % period < param->interval;
-	return taken_of(before + segments, param->interval, period) -
-	       taken_of(before, param->interval, period);
+		return before % period < interval;
+	return taken_of(before + segments, interval, period) - taken_of(before, interval, period);
 }
 
 static __always_inline bool draw(__u32 threshold)
@@ -72,8 +70,7 @@ static __always_inline __u32 select_uniform(__u32 threshold, __u32 segments)
 }
 
 /* Offers the packet to one policy; returns whether it takes any of it. */
-__noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, const struct ifit_live *now,
-			   __u32 slot)
+__noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, __u32 slot)
 {
 	struct ifit_policy_counters *count;
 	__u32 selected;
@@ -81,11 +78,11 @@ __noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, const stru
 
 	slot &= IFIT_POLICIES - 1;
 	count = slot_counters(slot);
-	if (!count || !now || !pkt)
+	if (!count || !pkt)
 		return 0;
-	rate = *(const volatile __u64 *)&now->rate[slot];
+	rate = live.rate[slot];
 	if (point.slot[slot].algorithm == IFIT_SELECT_SYSTEMATIC_COUNT)
-		selected = select_systematic(now, slot, rate & 1, pkt->segments);
+		selected = select_systematic(slot, rate & 1, pkt->segments);
 	else
 		selected = select_uniform(rate & RATE_THRESHOLD, pkt->segments);
 	count->observed += pkt->segments;
@@ -98,8 +95,7 @@ __noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, const stru
 }
 
 /* Of the policies that accept the flow, those that take this packet. */
-static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet *pkt,
-					   const struct ifit_live *now)
+static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet *pkt)
 {
 	__u64 accepted = pkt->accepted;
 	__u64 selected = accepted & ~point.sampled_mask;
@@ -112,7 +108,7 @@ static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet 
 	for (__u32 n = 0; n < PLAIN_SLOTS && n < point.sampled_slots; n++) {
 		__u32 slot = point.sampled[n] & (IFIT_POLICIES - 1);
 
-		if (accepted >> slot & 1 && select_slot(skb, pkt, now, slot))
+		if (accepted >> slot & 1 && select_slot(skb, pkt, slot))
 			selected |= 1ULL << slot;
 	}
 	if (point.sampled_slots <= PLAIN_SLOTS)
@@ -121,7 +117,7 @@ static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet 
 	while ((i = bpf_iter_num_next(&it))) {
 		__u32 slot = point.sampled[*i & (IFIT_POLICIES - 1)] & (IFIT_POLICIES - 1);
 
-		if (accepted >> slot & 1 && select_slot(skb, pkt, now, slot))
+		if (accepted >> slot & 1 && select_slot(skb, pkt, slot))
 			selected |= 1ULL << slot;
 	}
 	bpf_iter_num_destroy(&it);

@@ -13,6 +13,9 @@ import (
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
+// liveMap is the section that the program keeps it in.
+const liveMap = ".data.live"
+
 // live is the memory that a program reads on every packet, mapped into this
 // process, so that a change of rate is one store and no system call.
 type live struct {

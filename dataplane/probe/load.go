@@ -69,10 +69,10 @@ func newLoad(spec *ebpf.CollectionSpec, p *plan.Point, known point.BPFIfitPoint,
 			l.close()
 		}
 	}()
-	if l.live, err = mapLive(collection.Maps[point.BPFMapLive]); err != nil {
+	if l.live, err = mapLive(collection.Maps[liveMap]); err != nil {
 		return nil, err
 	}
-	collection.DetachMap(point.BPFMapLive)
+	collection.DetachMap(liveMap)
 	l.program = collection.DetachProgram(wanted)
 	l.list = collection.DetachMap(point.BPFMapFlowList)
 	if err := putList(l.list, listedFlows(p.Policies), func(slots uint64) [2]uint64 {

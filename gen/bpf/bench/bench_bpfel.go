@@ -33,18 +33,17 @@ type BPFBenchRecord struct {
 		_   structs.HostLayout
 		Val uint32
 	}
-	Ifindex  uint32
-	First    uint64
-	Last     uint64
-	Packets  uint64
-	Octets   uint64
-	TcpFlags uint16
-	Dscp     uint8
-	Errors   uint8
-	Zero     uint32
-	Smac     [6]uint8
-	Dmac     [6]uint8
-	Zero2    uint32
+	Interfaces uint32
+	First      uint64
+	Last       uint64
+	Packets    uint64
+	Octets     uint64
+	TcpFlags   uint16
+	Dscp       uint8
+	Smac       [6]uint8
+	Dmac       [6]uint8
+	Zero       uint8
+	Ifindex    [6]uint32
 }
 
 type BPFIfitFlowId struct {

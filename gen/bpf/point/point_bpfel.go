@@ -311,7 +311,6 @@ const (
 	BPFMapFlowTables       = "flow_tables"
 	BPFMapLabelRules       = "label_rules"
 	BPFMapLimits           = "limits"
-	BPFMapLive             = "live"
 	BPFMapNode             = "node"
 	BPFMapPolicyCounters   = "policy_counters"
 	BPFMapPostcards        = "postcards"
@@ -325,6 +324,7 @@ const (
 	BPFMapTriggers         = "triggers"
 	BPFProgIfitEgress      = "ifit_egress"
 	BPFProgIfitIngress     = "ifit_ingress"
+	BPFVarLive             = "live"
 	BPFVarPoint            = "point"
 )
 
@@ -387,7 +387,6 @@ type BPFMapSpecs struct {
 	FlowTables       *ebpf.MapSpec `ebpf:"flow_tables"`
 	LabelRules       *ebpf.MapSpec `ebpf:"label_rules"`
 	Limits           *ebpf.MapSpec `ebpf:"limits"`
-	Live             *ebpf.MapSpec `ebpf:"live"`
 	Node             *ebpf.MapSpec `ebpf:"node"`
 	PolicyCounters   *ebpf.MapSpec `ebpf:"policy_counters"`
 	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
@@ -405,6 +404,7 @@ type BPFMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFVariableSpecs struct {
+	Live  *ebpf.VariableSpec `ebpf:"live"`
 	Point *ebpf.VariableSpec `ebpf:"point"`
 }
 
@@ -437,7 +437,6 @@ type BPFMaps struct {
 	FlowTables       *ebpf.Map `ebpf:"flow_tables"`
 	LabelRules       *ebpf.Map `ebpf:"label_rules"`
 	Limits           *ebpf.Map `ebpf:"limits"`
-	Live             *ebpf.Map `ebpf:"live"`
 	Node             *ebpf.Map `ebpf:"node"`
 	PolicyCounters   *ebpf.Map `ebpf:"policy_counters"`
 	Postcards        *ebpf.Map `ebpf:"postcards"`
@@ -462,7 +461,6 @@ func (m *BPFMaps) Close() error {
 		m.FlowTables,
 		m.LabelRules,
 		m.Limits,
-		m.Live,
 		m.Node,
 		m.PolicyCounters,
 		m.Postcards,
@@ -481,6 +479,7 @@ func (m *BPFMaps) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFVariables struct {
+	Live  *ebpf.Variable `ebpf:"live"`
 	Point *ebpf.Variable `ebpf:"point"`
 }
 
