@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/dataplane/plan"
@@ -35,6 +36,8 @@ type Engine struct {
 	pins pins
 	// The programs of points, and those of the node.
 	spec, xmitSpec *ebpf.CollectionSpec
+	// types are the kernel's, whose reading takes most of a load's time.
+	types *btf.Cache
 
 	mu     sync.Mutex
 	node   *node
@@ -79,7 +82,7 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec,
+		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec, types: btf.NewCache(),
 		points: make(map[plan.PointID]*observation),
 	}
 	if err := e.adopt(); err != nil {

@@ -40,8 +40,8 @@ func (l *load) close() {
 
 // newLoad makes the program of a point and fills everything that it reads.
 // shared are the maps that it must use instead of new ones.
-func newLoad(spec *ebpf.CollectionSpec, p *plan.Point, known point.BPFIfitPoint, states map[uint32]uint32, shared map[string]*ebpf.Map) (_ *load, err error) {
-	spec = spec.Copy()
+func (e *Engine) newLoad(p *plan.Point, known point.BPFIfitPoint, states map[uint32]uint32, shared map[string]*ebpf.Map) (_ *load, err error) {
+	spec := e.spec.Copy()
 	if err := spec.Variables[point.BPFVarPoint].Set(known); err != nil {
 		return nil, fmt.Errorf("specialise program: %w", err)
 	}
@@ -58,7 +58,7 @@ func newLoad(spec *ebpf.CollectionSpec, p *plan.Point, known point.BPFIfitPoint,
 	}
 	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return name != wanted })
 
-	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
+	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: e.types})
 	if err != nil {
 		return nil, fmt.Errorf("load program: %w", err)
 	}

@@ -29,7 +29,7 @@ func (c *Change) share() (err error) {
 	}
 	next := watchingFor(&c.next, c.numbers, n.configFor(&c.next))
 	if len(next.triggers) > 0 {
-		if err := n.xmit.load(c.engine.xmitSpec, n.shared(c.engine.xmitSpec)); err != nil {
+		if err := n.xmit.load(c.engine.xmitSpec, n.shared(c.engine.xmitSpec), c.engine.types); err != nil {
 			return err
 		}
 	}

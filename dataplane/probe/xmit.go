@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/openifit/openifit/gen/bpf/xmit"
@@ -65,11 +66,11 @@ func adoptXmit(dir string, fresh bool) (*xmitProgram, error) {
 }
 
 // load verifies the programs; nothing is attached.
-func (x *xmitProgram) load(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map) error {
+func (x *xmitProgram) load(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, types *btf.Cache) error {
 	if x.program != nil {
 		return nil
 	}
-	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
+	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: types})
 	if err != nil {
 		return fmt.Errorf("load the transmit program: %w", err)
 	}
