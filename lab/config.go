@@ -60,7 +60,7 @@ type controllerConfig struct {
 	Collector        collectorConfig  `yaml:"collector"`
 	EnterpriseNumber uint32           `yaml:"enterprise-number"`
 	PoliciesDir      string           `yaml:"policies-dir,omitempty"`
-	Loops            []loopConfig     `yaml:"loops"`
+	Loops            []Loop           `yaml:"loops"`
 }
 
 type controllerNode struct {
@@ -154,7 +154,7 @@ func (o Options) configureController() error {
 		Northbound:  netip.AddrPortFrom(address, PortNorthbound),
 		TLS:         o.tls(controllerCert), StateDir: filepath.Join(dir, "state"),
 		Collector:        collectorConfig{Name: "controller", Address: address, Port: PortIPFIX},
-		EnterpriseNumber: EnterpriseNumber, PoliciesDir: o.PoliciesDir, Loops: loops(),
+		EnterpriseNumber: EnterpriseNumber, PoliciesDir: o.PoliciesDir, Loops: o.Loops,
 	}
 	known := map[string]bool{}
 	for _, a := range o.Topology.Agents() {

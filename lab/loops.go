@@ -10,17 +10,9 @@ const (
 	sketchPolicy    = "heavy"
 )
 
-// loopConfig is one loop in the controller's configuration; what is zero takes
-// the controller's default.
-type loopConfig struct {
-	Name   string `yaml:"name"`
-	Type   string `yaml:"type"`
-	Policy string `yaml:"policy,omitempty"`
-	Sketch string `yaml:"sketch,omitempty"`
-	Enter  uint64 `yaml:"enter-octets-per-second,omitempty"`
-	Base   string `yaml:"base,omitempty"`
-	Budget uint64 `yaml:"budget-octets-per-second,omitempty"`
-}
+// Loop is one loop in the controller's configuration, by the names of its
+// parameters; what is absent takes the controller's default.
+type Loop map[string]any
 
 const (
 	// elephantRate makes an elephant, in octets per second.
@@ -29,13 +21,20 @@ const (
 	exportBudget = 400_000
 )
 
-// loops are those of the lab: heavy flows get on-path telemetry and triggers,
-// and are sampled more while something is wrong with them.
-func loops() []loopConfig {
-	return []loopConfig{
-		{Name: "elephants", Type: "elephants", Policy: elephantsPolicy, Sketch: sketchPolicy, Enter: elephantRate},
-		{Name: "elephants-watch", Type: "elephants", Policy: watchPolicy, Sketch: sketchPolicy, Enter: elephantRate},
-		{Name: "adaptive", Type: "adaptive-sampling", Base: elephantsPolicy, Budget: exportBudget},
+// DefaultLoops put heavy flows on telemetry and triggers, and sample them more
+// while something is wrong with them.
+func DefaultLoops() []Loop {
+	return []Loop{
+		{
+			"name": "elephants", "type": "elephants", "policy": elephantsPolicy, "sketch": sketchPolicy,
+			"enter-octets-per-second": elephantRate,
+		}, {
+			"name": "elephants-watch", "type": "elephants", "policy": watchPolicy, "sketch": sketchPolicy,
+			"enter-octets-per-second": elephantRate,
+		}, {
+			"name": "adaptive", "type": "adaptive-sampling", "base": elephantsPolicy,
+			"budget-octets-per-second": exportBudget,
+		},
 	}
 }
 

@@ -40,6 +40,8 @@ type Options struct {
 	// PoliciesDir holds baseline policies that the controller pushes; none
 	// when empty.
 	PoliciesDir string
+	// Loops of the controller; DefaultLoops when nil.
+	Loops []Loop
 	// NoAgents raises the network alone, without agents and controller.
 	NoAgents bool
 	// NoController raises network and agents.
@@ -60,6 +62,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.PinRoot == "" {
 		o.PinRoot = DefaultPinRoot
+	}
+	if o.Loops == nil {
+		o.Loops = DefaultLoops()
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}

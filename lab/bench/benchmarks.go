@@ -22,5 +22,6 @@ func benchmarks() []benchmark {
 		{id: "set-latency", needsRoot: true, run: setLatency},
 		{id: "collect", run: collectFlowRecords},
 		{id: "correlate", run: correlatePostcards},
+		{id: "loop-reaction", needsRoot: true, run: loopReaction},
 	}
 }
