@@ -68,7 +68,7 @@ func newReactor(ctx context.Context) (_ *reactor, err error) {
 		RunDir: filepath.Join(dir, "run"), BinDir: filepath.Join(dir, "bin"), PinRoot: lab.DefaultPinRoot + "-bench",
 		Loops: []lab.Loop{{
 			"name": "adaptive", "type": "adaptive-sampling", "base": "trace", "budget-octets-per-second": 10_000_000,
-			"hold-up": "0s", "hold-down": "100ms", "settle": "0s", "flap-window": "0s", "lifetime": "2s", "renew": "1s",
+			"hold-up": "0s", "hold-down": "100ms", "settle": "0s", "flap-window": "0s", "lifetime": "5s", "renew": "2s",
 			"max-changes-per-minute": 1000,
 		}},
 	}}
@@ -158,7 +158,7 @@ func (r *reactor) once(ctx context.Context) (time.Duration, error) {
 	if err := impair.TBF(ns, "to-r4", impair.Queue{Rate: 6_000_000, Burst: 10_000, Limit: 1_000_000}); err != nil {
 		return 0, err
 	}
-	d, err := r.decision(ctx, since, openifitv1.ActionKind_ACTION_KIND_RAISE)
+	d, err := r.raise(ctx, since)
 	if err == nil {
 		err = impair.ClearTBF(ns, "to-r4")
 	} else {
@@ -173,17 +173,27 @@ func (r *reactor) once(ctx context.Context) (time.Duration, error) {
 	}
 	for _, result := range d.GetResults() {
 		if result.GetNode() == "r1" {
-			_, err := r.decision(ctx, since, openifitv1.ActionKind_ACTION_KIND_WITHDRAW)
-			return time.Duration(result.GetAnsweredAtUnixNs() - begun), err
+			return time.Duration(result.GetAnsweredAtUnixNs() - begun), r.calm(ctx)
 		}
 	}
 	return 0, fmt.Errorf("decision %d has no result of r1", d.GetId())
 }
 
-// decision waits for a decision of one kind that is in force.
-func (r *reactor) decision(ctx context.Context, since time.Time, kind openifitv1.ActionKind) (*openifitv1.Decision, error) {
+// calm waits until the loop has taken its raise back.
+func (r *reactor) calm(ctx context.Context) error {
+	return wait(ctx, "the end of the raise", func() (bool, error) {
+		list, err := r.policies.ListPolicies(ctx, connect.NewRequest(&openifitv1.ListPoliciesRequest{Owner: "adaptive"}))
+		if err != nil {
+			return false, fmt.Errorf("list policies: %w", err)
+		}
+		return len(list.Msg.GetPolicies()) == 0, nil
+	})
+}
+
+// raise waits for the decision to sample more.
+func (r *reactor) raise(ctx context.Context, since time.Time) (*openifitv1.Decision, error) {
 	var found *openifitv1.Decision
-	err := wait(ctx, kind.String(), func() (bool, error) {
+	err := wait(ctx, "a raise", func() (bool, error) {
 		list, err := r.decisions.ListDecisions(ctx, connect.NewRequest(&openifitv1.ListDecisionsRequest{
 			Filter: &openifitv1.DecisionFilter{SinceUnixNs: proto.Int64(since.UnixNano())},
 		}))
@@ -191,7 +201,8 @@ func (r *reactor) decision(ctx context.Context, since time.Time, kind openifitv1
 			return false, fmt.Errorf("list decisions: %w", err)
 		}
 		for _, d := range list.Msg.GetDecisions() {
-			if d.GetAction().GetKind() == kind && d.GetState() == openifitv1.DecisionState_DECISION_STATE_APPLIED {
+			raise := d.GetAction().GetKind() == openifitv1.ActionKind_ACTION_KIND_RAISE
+			if raise && d.GetState() == openifitv1.DecisionState_DECISION_STATE_APPLIED {
 				found = d
 			}
 		}
