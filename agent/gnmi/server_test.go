@@ -83,7 +83,6 @@ func (c *change) Abort() {
 
 // node is an agent's gNMI server with a client.
 type node struct {
-	conn    *grpc.ClientConn
 	client  gpb.GNMIClient
 	server  *gnmi.Server
 	state   *state.Store
@@ -154,7 +153,7 @@ func startAt(t testing.TB, dir string, now func() time.Time, prepare func(*inten
 			t.Errorf("serve: %v", err)
 		}
 	})
-	n.conn, n.client = conn, gpb.NewGNMIClient(conn)
+	n.client = gpb.NewGNMIClient(conn)
 	return n
 }
 

@@ -143,6 +143,7 @@ func (s *Server) Restore(ctx context.Context) error {
 	s.state.SetMaxEvents(int(snap.Root.GetLimits().GetConfig().GetMaxEvents()))
 	s.state.SetNode(func(st *yang.State) {
 		for _, err := range s.intent.Broken() {
+			s.log.Error("saved configuration cannot be loaded", "error", err)
 			st.LoadError = append(st.LoadError, err.Error())
 		}
 	})

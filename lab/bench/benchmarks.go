@@ -20,6 +20,8 @@ func benchmarks() []benchmark {
 		{id: "ipfix-send", run: ipfixSend},
 		{id: "ipfix-decode", run: ipfixDecode},
 		{id: "set-latency", needsRoot: true, run: setLatency},
+		{id: "gnmi-set", run: gnmiSet},
+		{id: "gnmi-subscribe", run: gnmiSubscribe},
 		{id: "collect", run: collectFlowRecords},
 		{id: "correlate", run: correlatePostcards},
 		{id: "loop-reaction", needsRoot: true, run: loopReaction},
