@@ -21,6 +21,9 @@ type state struct {
 	lock                      *os.File
 }
 
+// decisionLog is the file of the decision log.
+func decisionLog(dir string) string { return filepath.Join(dir, "decisions.jsonl") }
+
 func (s *state) openLog(path string, cfg store.LogConfig) (*store.Log, error) {
 	l, err := store.OpenLog(path, cfg)
 	if err == nil {
@@ -57,11 +60,11 @@ func openState(dir string, log *slog.Logger) (s *state, err error) {
 	// A decision is written before it is carried out, so that the controller's
 	// death loses none. It does not wait for the disk: that would cost more time
 	// than the whole reaction to an event may take.
-	decisionLog, err := s.openLog(filepath.Join(dir, "decisions.jsonl"), store.LogConfig{MaxOctets: 8 << 20})
+	decisions, err := s.openLog(decisionLog(dir), store.LogConfig{MaxOctets: 8 << 20})
 	if err != nil {
 		return s, err
 	}
-	s.journal, err = journal.New(decisionLog)
+	s.journal, err = journal.New(decisions)
 	return s, err
 }
 

@@ -36,6 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	path := flags.String("config", "/etc/openifit/controller.yaml", "configuration file")
 	check := flags.Bool("check", false, "check the configuration and exit")
+	replay := flags.Bool("replay", false, "take every decision of the log again, tell which differ, and exit")
 	verbose := flags.Bool("verbose", false, "log more")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -50,6 +51,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *check {
 		_, err := fmt.Fprintf(stdout, "%s: %d nodes, %d links, %d loops\n", *path, len(cfg.Domain.Nodes), len(cfg.Domain.Links), len(cfg.Loops))
 		return err
+	}
+	if *replay {
+		return controller.Replay(cfg, stdout)
 	}
 	level := slog.LevelInfo
 	if *verbose {

@@ -198,11 +198,11 @@ func (j *Journal) List(match func(*Decision) bool) []Decision {
 // ErrDiffers means that a decision taken again came out differently.
 var ErrDiffers = errors.New("the decision comes out differently")
 
-// Replay takes every recorded decision of the log again, and calls fn with the
+// Replay takes every recorded decision of a log again, and calls fn with the
 // number and nil, or why it cannot be replayed or differs. What was not a step
 // of a loop, such as the kill switch, has nothing to replay and is left out.
-func (j *Journal) Replay(fn func(id uint64, err error)) error {
-	return j.log.Read(func(text []byte) error {
+func Replay(read func(fn func(line []byte) error) error, fn func(id uint64, err error)) error {
+	return read(func(text []byte) error {
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
 			return fmt.Errorf("decision log: %w", err)

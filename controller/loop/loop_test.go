@@ -206,7 +206,10 @@ func TestEngine(t *testing.T) {
 		d := b.journal.List(func(d *journal.Decision) bool { return d.Action.Kind == decide.Raise })
 		return len(d) == 1 && d[0].State == journal.Applied && len(d[0].Results) == 2 && len(d[0].Cause.Events) == 1 && d[0].Cause.Events[0] == 1
 	})
-	if err := b.journal.Replay(func(id uint64, err error) {
+	read := func(fn func([]byte) error) error {
+		return store.ReadLog(filepath.Join(b.dir, "decisions"), store.LogConfig{}, fn)
+	}
+	if err := journal.Replay(read, func(id uint64, err error) {
 		if err != nil {
 			t.Errorf("decision %d: %v", id, err)
 		}

@@ -173,10 +173,31 @@ func (l *Log) aside(i int) string { return fmt.Sprintf("%s.%d", l.path, i) }
 // returns that error. The octets are valid during the call only. Values that
 // are appended meanwhile may be missing.
 func (l *Log) Read(fn func(line []byte) error) error {
-	files, err := l.files()
+	// The lock keeps a rotation from moving a file between two openings.
+	l.mu.Lock()
+	files, err := openFiles(l.path, l.cfg.Keep)
+	l.mu.Unlock()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(l.path), err)
+		return err
 	}
+	return readFiles(files, l.cfg.MaxLine, fn)
+}
+
+// ReadLog reads a log that another process may be writing: it changes nothing,
+// and leaves a last line out that is not whole yet.
+func ReadLog(path string, cfg LogConfig, fn func(line []byte) error) error {
+	cfg = cfg.withDefaults()
+	files, err := openFiles(path, cfg.Keep)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("read %s: %w", path, os.ErrNotExist)
+	}
+	return readFiles(files, cfg.MaxLine, fn)
+}
+
+func readFiles(files []*os.File, maxLine int, fn func(line []byte) error) error {
 	defer func() {
 		for _, f := range files {
 			_ = f.Close()
@@ -184,7 +205,8 @@ func (l *Log) Read(fn func(line []byte) error) error {
 	}()
 	for _, f := range files {
 		lines := bufio.NewScanner(f)
-		lines.Buffer(make([]byte, 0, 64<<10), l.cfg.MaxLine+1)
+		lines.Buffer(make([]byte, 0, 64<<10), maxLine+1)
+		lines.Split(wholeLine)
 		for lines.Scan() {
 			if err := fn(lines.Bytes()); err != nil {
 				return err
@@ -197,16 +219,25 @@ func (l *Log) Read(fn func(line []byte) error) error {
 	return nil
 }
 
-// files opens every file of the log, oldest first, with no rotation between.
-func (l *Log) files() (files []*os.File, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := l.cfg.Keep; i >= 0; i-- {
-		path := l.path
+// wholeLine splits into lines that have an end.
+func wholeLine(data []byte, atEnd bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEnd {
+		return len(data), nil, nil
+	}
+	return 0, nil, nil
+}
+
+// openFiles opens every file of a log, oldest first.
+func openFiles(path string, keep int) (files []*os.File, err error) {
+	for i := keep; i >= 0; i-- {
+		name := path
 		if i > 0 {
-			path = l.aside(i)
+			name = fmt.Sprintf("%s.%d", path, i)
 		}
-		f, err := os.Open(path)
+		f, err := os.Open(name)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -214,7 +245,7 @@ func (l *Log) files() (files []*os.File, err error) {
 			for _, f := range files {
 				_ = f.Close()
 			}
-			return nil, err
+			return nil, fmt.Errorf("read %s: %w", filepath.Base(path), err)
 		}
 		files = append(files, f)
 	}

@@ -72,6 +72,35 @@ func TestLogCrash(t *testing.T) {
 	}
 }
 
+func TestReadLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	none := func([]byte) error { return nil }
+	if err := store.ReadLog(path, store.LogConfig{}, none); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no log: %v", err)
+	}
+	if err := os.WriteFile(path+".1", []byte("{\"N\":1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = "{\"N\":2}\n{\"N\":3}\n{\"N\":"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := store.ReadLog(path, store.LogConfig{}, func(line []byte) error {
+		got = append(got, string(line))
+		return nil
+	}); err != nil || len(got) != 3 || got[2] != `{"N":3}` {
+		t.Errorf("read %q, %v", got, err)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != text {
+		t.Errorf("reading changed the log: %q, %v", after, err)
+	}
+	stop := errors.New("enough")
+	if err := store.ReadLog(path, store.LogConfig{}, func([]byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestLogBounds(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")
