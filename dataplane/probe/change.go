@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
@@ -130,4 +131,35 @@ func (c *Change) drop() {
 	for _, discard := range c.discard {
 		discard()
 	}
+}
+
+// rankOf tells when a point's turn comes: marking ends before the marks stop
+// being removed elsewhere, and begins after they are.
+func rankOf(old, next *plan.Point) rank {
+	if next.ID.Direction == flow.Egress {
+		return rankOther
+	}
+	marked := make(map[uint32]bool)
+	if old != nil {
+		for i := range old.Policies {
+			marked[old.Policies[i].ID] = old.Policies[i].Actions&plan.ActMark != 0
+		}
+	}
+	for i := range next.Policies {
+		if next.Policies[i].Actions&plan.ActMark != 0 && !marked[next.Policies[i].ID] {
+			return rankMark
+		}
+	}
+	return rankUnmark
+}
+
+func undoing(err error, undo func() error) error {
+	if err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
+}
+
+func undoOnError(do, undo func() error) func() error {
+	return func() error { return undoing(do(), undo) }
 }

@@ -415,6 +415,62 @@ func TestInterfaceVanishes(t *testing.T) {
 	}
 }
 
+// An interface may come back under the number of one that was deleted; the
+// old link has nothing to do with it.
+func TestInterfaceComesBack(t *testing.T) {
+	pair := probetest.NewPair(t)
+	engine := pair.Engine(t)
+	quiet := pair.Quiet(t, probetest.Metering(1, 1))
+	both := plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Ingress(probetest.Metering(2, 1)), quiet}}
+	pair.Apply(t, engine, both)
+	h := testenv.Netlink(t, pair.Near)
+	gone, err := h.LinkByName(quiet.Interface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.LinkDel(gone); err != nil {
+		t.Fatal(err)
+	}
+	err = pair.Do(func() error {
+		_, err := engine.Prepare(both)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "of quiet: find interface") {
+		t.Errorf("prepared a point of a deleted interface: %v", err)
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.Index = quiet.Interface, int(quiet.ID.Ifindex)
+	if err := h.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "nobody"}); err != nil {
+		t.Fatal(err)
+	}
+	pair.Apply(t, engine, both)
+	if n := len(attached(t, pair, quiet.ID.Ifindex)); n != 1 {
+		t.Errorf("%d programs at the new interface", n)
+	}
+	pair.SendUDP(t, 4, 1000, 3)
+	if got := drained(t, pair, engine, 1000); got[flow.PolicyRef{ID: 2, Generation: 1}] != 3 {
+		t.Errorf("counted %v", got)
+	}
+}
+
+// A drain that fails is made good by the next one.
+func TestDrainThatFails(t *testing.T) {
+	pair := probetest.NewPair(t)
+	engine := pair.Engine(t)
+	pair.Apply(t, engine, plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Ingress(probetest.Metering(1, 1))}})
+	pair.SendUDP(t, 4, 1000, 3)
+	err := pair.Do(func() error {
+		return engine.Drain(func(*probe.FlowTables, *ebpf.Map) error { return errInjected })
+	})
+	if !errors.Is(err, errInjected) {
+		t.Errorf("got %v", err)
+	}
+	pair.SendUDP(t, 4, 1000, 4)
+	if got := drained(t, pair, engine, 1000); got[flow.PolicyRef{ID: 1, Generation: 1}] != 7 {
+		t.Errorf("counted %v", got)
+	}
+}
+
 func TestOpenRefusesPinsOfAnotherNamespace(t *testing.T) {
 	pair := probetest.NewPair(t)
 	engine := pair.Engine(t)

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,5 +50,41 @@ func TestDrainCountsExactly(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The cost of a drain in memory does not grow with the number of records.
+func TestDrainAllocatesNothingPerRecord(t *testing.T) {
+	pair := probetest.NewPair(t)
+	engine := pair.Engine(t)
+	point := pair.Quiet(t, probetest.Metering(1, 1))
+	pair.Apply(t, engine, plan.Plan{MaxFlows: 16384, Points: []plan.Point{point}})
+	run := pair.Runner(t, engine, point.ID)
+	records, err := source.NewRecords(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drain := func() (allocations uint64, n int) {
+		var before, after runtime.MemStats
+		err := pair.Do(func() error {
+			runtime.ReadMemStats(&before)
+			err := records.Drain(func(*flow.Record) { n++ })
+			runtime.ReadMemStats(&after)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return after.Mallocs - before.Mallocs, n
+	}
+	drain()
+	const flows = 5000
+	for i := range flows {
+		p := v4(17)
+		p.Source = netip.AddrPortFrom(p.Source.Addr(), uint16(i+1))
+		run.Run(t, p.Frame(), probetest.Arrival{})
+	}
+	if allocations, n := drain(); n != flows || allocations > flows/10 {
+		t.Errorf("%d allocations for %d records", allocations, n)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/dataplane/probe/probetest"
+	"github.com/openifit/openifit/dataplane/source"
 	"github.com/openifit/openifit/lab/packet"
 )
 
@@ -211,5 +212,26 @@ func TestClassification(t *testing.T) {
 		if !slices.Equal(got[0].Policies, want) {
 			t.Errorf("%s belongs to %v, want %v", got[0].Key.ID, got[0].Policies, want)
 		}
+	}
+}
+
+// What a sampled policy selects and a full table refuses is counted.
+func TestSampledRecordsInAFullTable(t *testing.T) {
+	pair := probetest.NewPair(t)
+	s := &stand{pair: pair, engine: pair.Engine(t), point: pair.Quiet(t, systematic(1, 1, 1, 0))}
+	var err error
+	if s.records, err = source.NewRecords(s.engine); err != nil {
+		t.Fatal(err)
+	}
+	pair.Apply(t, s.engine, plan.Plan{MaxFlows: 50, Points: []plan.Point{s.point}})
+	s.run = pair.Runner(t, s.engine, s.point.ID)
+	for port := range uint16(100) {
+		p := with(v4(packet.UDP), func(s *packet.Spec) { s.Source = netip.AddrPortFrom(src4.Addr(), port+1) })
+		s.run.Run(t, p.Frame(), probetest.Arrival{})
+	}
+	c := s.policyCounters(t, 1)
+	got := sampled(s.drain(t))[flow.PolicyRef{ID: 1, Generation: 1}]
+	if c.Selected != 100 || c.Refused == 0 || got+c.Refused != 100 {
+		t.Errorf("%d packets in records, counted %+v", got, c)
 	}
 }

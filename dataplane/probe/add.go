@@ -1,0 +1,75 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf/link"
+
+	"github.com/openifit/openifit/dataplane/plan"
+)
+
+// add makes a new point.
+func (c *Change) add(p plan.Point) error {
+	e := c.engine
+	if err := c.checkInterface(&p); err != nil {
+		return err
+	}
+	made, err := newLasting(e.spec, c.next.MaxFlows, nil)
+	if err != nil {
+		return err
+	}
+	c.discard = append(c.discard, made.close)
+	tables := newFlowTables(p.ID, made)
+	states, _, err := assignStates(nil, nil, p.Policies)
+	if err != nil {
+		return err
+	}
+	o := &observation{point: p, tables: tables}
+	if o.sketch, err = c.newSketch(&p); err != nil {
+		return err
+	}
+	program, err := c.load(&p, states, o, nil)
+	if err != nil {
+		return err
+	}
+	o.load = program
+	dir := e.pins.point(p.ID)
+	var ruleset uint32
+	r := rankOf(nil, &p)
+	c.steps = append(c.steps, step{
+		name: fmt.Sprintf("pin the maps of point %s", p.ID), rank: r,
+		do: func() error {
+			if err := os.RemoveAll(dir); err != nil {
+				return fmt.Errorf("remove old pins: %w", err)
+			}
+			err := errors.Join(made.pin(dir), o.sketch.pin(dir), program.pinNext(dir))
+			return undoing(err, func() error { return os.RemoveAll(dir) })
+		},
+		undo: func() error { return os.RemoveAll(dir) },
+	}, step{
+		name: fmt.Sprintf("attach to point %s", p.ID), rank: r,
+		do: func() (err error) {
+			if ruleset, err = tables.announce(p.Policies, states); err != nil {
+				return err
+			}
+			program.live.setRuleset(ruleset)
+			o.link, err = link.AttachTCX(link.TCXOptions{
+				Interface: int(p.ID.Ifindex), Program: program.program, Attach: attachType(p.ID.Direction),
+			})
+			return err
+		},
+		undo: func() error { return o.link.Close() },
+	}, step{
+		name: fmt.Sprintf("pin the link of point %s", p.ID), rank: r,
+		do:   func() error { return o.link.Pin(e.pins.link(p.ID)) },
+		undo: func() error { return o.link.Unpin() },
+		finish: func() {
+			e.warn("pin program", p.ID, succeed(dir))
+			tables.enforcePlan(ruleset, p.Policies, states)
+			e.points[p.ID] = o
+		},
+	})
+	return nil
+}
