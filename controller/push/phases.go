@@ -24,7 +24,7 @@ func (p *Pusher) install(ctx context.Context, name string, e *entry, before *pol
 	phases := p.cfg.Order()
 	switch {
 	case p.raisesWhatIsThere(e):
-		phases, onPath = edgesFirst(phases), false
+		phases, onPath = headsFirst(phases), false
 	case policy.Shrinks(before, e.want):
 		slices.Reverse(phases)
 		onPath = false
@@ -73,14 +73,11 @@ func (p *Pusher) raisesWhatIsThere(e *entry) bool {
 	return true
 }
 
-// edgesFirst puts the nodes that mark and unmark before the others: what a
-// raise is for begins at the head.
-func edgesFirst(phases [][]string) [][]string {
-	if len(phases) < 3 {
-		return [][]string{slices.Concat(phases...)}
-	}
+// headsFirst puts the head nodes before all others, which then go together:
+// what a raise is for begins at the head.
+func headsFirst(phases [][]string) [][]string {
 	last := len(phases) - 1
-	return [][]string{slices.Concat(phases[last], phases[0]), slices.Concat(phases[1:last]...)}
+	return slices.DeleteFunc([][]string{phases[last], slices.Concat(phases[:last]...)}, func(p []string) bool { return len(p) == 0 })
 }
 
 // uninstall takes the policy off all nodes, in the order of install reversed.

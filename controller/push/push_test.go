@@ -418,9 +418,13 @@ func TestRaiseWaitsForItsBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.nodes["r5"].away = true
+	d.take()
 	results, err := p.Apply(ctx, raise, nil)
 	if err != nil || states(results) != "r1 APPLIED, r2 APPLIED, r3 APPLIED, r5 PENDING" {
 		t.Errorf("results %s, %v", states(results), err)
+	}
+	if log := d.take(); len(log) != 3 || !strings.HasPrefix(log[0], "r1 ") {
+		t.Errorf("order %q", log)
 	}
 }
 
