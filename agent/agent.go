@@ -43,6 +43,7 @@ type Agent struct {
 	engine   *probe.Engine
 	server   *gnmi.Server
 	meter    *meter.Meter
+	counters *counters
 	drainer  *drainer
 	exporter *export.Process
 	tasks    []task
@@ -97,13 +98,13 @@ func (a *Agent) assemble(cfg Config) error {
 		flowRecord(&scratch, r)
 		a.exporter.Flow(&scratch)
 	})
-	count, err := openTotals(cfg.StateDir, a.meter)
-	if err != nil {
+	if a.counters, err = openCounters(cfg.StateDir, a.meter); err != nil {
 		return err
 	}
-	apply := &applier{engine: a.engine, meter: a.meter, store: store, compiler: compile.New()}
+	count := a.counters
+	apply := &applier{engine: a.engine, meter: a.meter, counters: count, store: store, compiler: compile.New()}
 	current := apply.current.Load
-	a.exporter = export.New(export.DialUDP, (&statistics{current: current, totals: count, kernel: k}).read, a.log)
+	a.exporter = export.New(export.DialUDP, (&statistics{current: current, counters: count, kernel: k}).read, a.log)
 	apply.exporter = a.exporter
 	apply.notifier = notify.New(store.AppendEvent, func(e *notify.Event) {
 		a.exporter.Event(e.Number, e.TriggerName, &e.Event)
@@ -112,7 +113,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.drainer = newDrainer(flows, a.meter, count, a.log)
+	a.drainer = newDrainer(flows, a.meter, a.log)
 	lease := &leases{engine: a.engine, current: current, log: a.log}
 	heavy := newHeavyFlows(source.NewSketches(a.engine, a.log), current, a.exporter)
 	apply.follow = func(now *applied) {
@@ -123,7 +124,7 @@ func (a *Agent) assemble(cfg Config) error {
 	}
 	cost := &overhead{sample: (&costs{a.exporter, current, k, count}).read}
 	(&readers{
-		current: current, kernel: k, meter: a.meter, totals: count, drainer: a.drainer,
+		current: current, kernel: k, meter: a.meter, counters: count, drainer: a.drainer,
 		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost,
 	}).register(store)
 
@@ -186,5 +187,5 @@ func (a *Agent) Run(ctx context.Context) error {
 	if cerr := a.engine.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("close probe engine: %w", cerr))
 	}
-	return err
+	return errors.Join(err, a.counters.close())
 }

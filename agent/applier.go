@@ -51,6 +51,7 @@ func (a *applied) policy(name string) *compile.Policy {
 type applier struct {
 	engine   *probe.Engine
 	meter    *meter.Meter
+	counters *counters
 	exporter *export.Process
 	notifier *notify.Notifier
 	store    *state.Store
@@ -151,6 +152,6 @@ func (a *applier) tell(to *applied) {
 	if to == nil {
 		to = &applied{result: new(compile.Result)}
 	}
-	a.meter.Configure(meterPolicies(to.result))
+	a.meter.Configure(meterPolicies(to.result, a.counters.place))
 	a.notifier.Configure(notifyPolicies(to.result), to.links.names())
 }

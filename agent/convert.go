@@ -16,7 +16,8 @@ import (
 const maxCachedFlows = 1 << 17
 
 // meterPolicies is what the Metering Process needs to know of a compiled tree.
-func meterPolicies(r *compile.Result) []meter.Policy {
+// place says where a policy's counters live.
+func meterPolicies(r *compile.Result, place func(policy uint32) *meter.Totals) []meter.Policy {
 	var out []meter.Policy
 	for i := range r.Policies {
 		p := &r.Policies[i]
@@ -31,6 +32,7 @@ func meterPolicies(r *compile.Result) []meter.Policy {
 			Keys:      keys, LocalOriginated: p.LocalOriginated,
 			ActiveTimeout: p.Export.ActiveTimeout, IdleTimeout: p.Export.IdleTimeout,
 			MaxFlows: maxCachedFlows, Rules: p.Rules,
+			Totals: place(p.ID),
 		}
 		for _, at := range p.Points {
 			if observesElsewhere(p, at) {

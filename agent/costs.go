@@ -12,7 +12,7 @@ type costs struct {
 	exporter *export.Process
 	current  func() *applied
 	kernel   *kernel
-	totals   *totals
+	counters *counters
 }
 
 func (c *costs) read(out *spent) {
@@ -24,7 +24,7 @@ func (c *costs) read(out *spent) {
 	if now := c.current(); now != nil {
 		for i := range now.result.Policies {
 			p := &now.result.Policies[i]
-			out.selected += selected(p, c.totals.of(p.ID), view.policies[p.ID].Selected)
+			out.selected += selected(p, c.counters.of(p.ID), view.policies[p.ID].Selected)
 		}
 	}
 	out.lost = view.lost()
@@ -32,9 +32,9 @@ func (c *costs) read(out *spent) {
 
 // statistics tells collectors what the Metering Process counted and lost.
 type statistics struct {
-	current func() *applied
-	totals  *totals
-	kernel  *kernel
+	current  func() *applied
+	counters *counters
+	kernel   *kernel
 
 	mu          sync.Mutex
 	ignored     uint64
@@ -70,7 +70,7 @@ func (s *statistics) read() export.Statistics {
 	}
 	for i := range now.result.Policies {
 		p := &now.result.Policies[i]
-		total := s.totals.of(p.ID)
+		total := s.counters.of(p.ID)
 		out.Selections = append(out.Selections, export.SelectionStatistics{
 			Policy: p.ID, Observed: total.PacketsObserved,
 			Selected: selected(p, total, view.policies[p.ID].Selected),

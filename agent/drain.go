@@ -20,7 +20,6 @@ const defaultDrain = time.Second
 type drainer struct {
 	records *source.Records
 	meter   *meter.Meter
-	totals  *totals
 	since   time.Time // the meter's clock counts from here
 	log     *slog.Logger
 	// changed tells of a new interval.
@@ -31,9 +30,9 @@ type drainer struct {
 	flows map[uint32]uint32
 }
 
-func newDrainer(r *source.Records, m *meter.Meter, t *totals, log *slog.Logger) *drainer {
+func newDrainer(r *source.Records, m *meter.Meter, log *slog.Logger) *drainer {
 	return &drainer{
-		records: r, meter: m, totals: t, since: time.Now(), log: log,
+		records: r, meter: m, since: time.Now(), log: log,
 		changed: make(chan time.Duration, 1), flows: make(map[uint32]uint32),
 	}
 }
@@ -72,9 +71,6 @@ func (d *drainer) once() {
 		d.log.Error("flow tables could not be drained", "error", err)
 	}
 	d.meter.Drained(now)
-	if err := d.totals.save(); err != nil {
-		d.log.Error("counters could not be saved", "error", err)
-	}
 	d.mu.Lock()
 	d.flows = flows
 	d.mu.Unlock()

@@ -19,7 +19,7 @@ type readers struct {
 	current  func() *applied
 	kernel   *kernel
 	meter    *meter.Meter
-	totals   *totals
+	counters *counters
 	drainer  *drainer
 	exporter *export.Process
 	notifier *notify.Notifier
@@ -45,7 +45,7 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	}
 	s := out.GetOrCreateState()
 	view := r.kernel.now()
-	total, kernel, sent := r.totals.of(p.ID), view.policies[p.ID], r.exporter.Policy(p.ID)
+	total, kernel, sent := r.counters.of(p.ID), view.policies[p.ID], r.exporter.Policy(p.ID)
 	s.PacketsObserved, s.OctetsObserved = &total.PacketsObserved, &total.OctetsObserved
 	s.PacketsSelected = ptr(selected(p, total, kernel.Selected))
 	s.FlowsRefused = &kernel.Refused

@@ -213,7 +213,7 @@ func (m *Meter) Totals(policy uint32) (Totals, bool) {
 	if p == nil {
 		return Totals{}, false
 	}
-	t := p.totals
+	t := *p.totals
 	t.Flows = uint64(p.cache.len())
 	return t, true
 }

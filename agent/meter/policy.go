@@ -29,12 +29,16 @@ type Policy struct {
 	Rules []plan.Rule
 	// Points are the Observation Points at which the policy observes packets.
 	Points []plan.PointID
+	// Totals is where the counters live; nil lets the meter keep them itself.
+	// Counting goes on from what is there. The owner must keep the memory as
+	// long as the meter knows the policy.
+	Totals *Totals
 	// Silent are the points at which the policy acts upon packets that it
 	// has observed elsewhere on this node; they do not count a second time.
 	Silent []plan.PointID
 }
 
-// Totals are the policy's counters since the meter knows it.
+// Totals are the counters of a policy.
 type Totals struct {
 	// PacketsObserved and OctetsObserved count what flow selection accepts.
 	PacketsObserved, OctetsObserved uint64
@@ -53,7 +57,7 @@ type metered struct {
 	// previous is the generation before, whose records may still come.
 	previous        uint32
 	previousSampled bool
-	totals          Totals
+	totals          *Totals
 	hits            map[uint32]*uint64 // by sequence of the rule
 	cache           *cache
 	silent          map[plan.PointID]bool
@@ -75,6 +79,12 @@ func (p *metered) update(next Policy) {
 		p.previous, p.previousSampled = p.Generation, p.Sampled
 	}
 	p.Policy, p.retired = next, 0
+	switch {
+	case next.Totals != nil:
+		p.totals = next.Totals
+	case p.totals == nil:
+		p.totals = new(Totals)
+	}
 	p.silent = make(map[plan.PointID]bool, len(next.Silent))
 	for _, id := range next.Silent {
 		p.silent[id] = true
