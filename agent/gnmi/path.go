@@ -10,9 +10,6 @@ import (
 	"github.com/openifit/openifit/agent/intent/schema"
 )
 
-// origins are those under which the tree may be asked for.
-var origins = []string{"", "openifit", "openconfig", "rfc7951"} //nolint:gochecknoglobals // a constant list
-
 // request is the prefix of a request, as far as answers repeat it.
 type request struct {
 	schema *schema.Schema
@@ -38,11 +35,13 @@ func newRequest(s *schema.Schema, prefix *gpb.Path) (request, error) {
 	return r, nil
 }
 
+// checkOrigin refuses origins under which another tree is expected.
 func checkOrigin(origin string) error {
-	if !slices.Contains(origins, origin) {
-		return status.Errorf(codes.InvalidArgument, "origin %q is not served; use none, openifit or openconfig", origin)
+	switch origin {
+	case "", "openifit", "openconfig", "rfc7951":
+		return nil
 	}
-	return nil
+	return status.Errorf(codes.InvalidArgument, "origin %q is not served; use none, openifit or openconfig", origin)
 }
 
 // checkElement refuses paths in the notation that gNMI gave up. Clients may

@@ -411,3 +411,25 @@ func TestRestore(t *testing.T) {
 		t.Error("a Set does not bring the policy back")
 	}
 }
+
+// TestReapply checks that the whole version in force is applied again, and
+// that a failure changes nothing.
+func TestReapply(t *testing.T) {
+	n := start(t)
+	n.fill(t)
+	before := n.server.Snapshot()
+	if err := n.server.Reapply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	trace, last := n.applier.take()
+	if trace != "prepare commit" || last.Serial != before.Serial || strings.Join(last.Changed.Policies, " ") != "x" || !last.Changed.Limits {
+		t.Errorf("the data plane saw %q, changes %+v", trace, last.Changed)
+	}
+	n.applier.prepare = func(*intent.Snapshot) error { return errors.New("no kernel") }
+	if err := n.server.Reapply(t.Context()); err == nil || !strings.Contains(err.Error(), "no kernel") {
+		t.Errorf("got %v", err)
+	}
+	if n.server.Snapshot() != before {
+		t.Error("another version is in force")
+	}
+}

@@ -130,6 +130,25 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestLostNumbers loses the file with the reserve: what saved policies hold is
+// not given again.
+func TestLostNumbers(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	s := filled(t, dir, c)
+	for _, priority := range []string{"1", "2", "3"} {
+		mustSet(t, s, op(t, intent.Update, "/ifit/policies/policy[name=x]/config/priority", priority))
+	}
+	x := *s.Snapshot().Policies["x"]
+	if err := os.Remove(filepath.Join(dir, "numbers.json")); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, c)
+	mustSet(t, s, op(t, intent.Update, "/ifit/policies/policy[name=y]", policyX))
+	if y := s.Snapshot().Policies["y"]; y.ID <= x.ID || y.Generation <= x.Generation {
+		t.Errorf("y got %d/%d, x has %d/%d", y.ID, y.Generation, x.ID, x.Generation)
+	}
+}
+
 func TestLifetime(t *testing.T) {
 	dir, c := t.TempDir(), newClock()
 	s := filled(t, dir, c)

@@ -9,8 +9,6 @@
 package state
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -145,13 +143,6 @@ func (s *Store) SetMaxEvents(n int) {
 	for _, gone := range s.events.resize(n) {
 		s.notify(treeOfEvent(gone), nil)
 	}
-}
-
-// PolicyNames returns the names of the policies that have state, in no order.
-func (s *Store) PolicyNames() []string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Collect(maps.Keys(s.policies))
 }
 
 func (s *Store) notify(before, after *yang.Ifit) {

@@ -104,6 +104,39 @@ func TestReadFillsCopies(t *testing.T) {
 	}
 }
 
+// TestEveryKind sets, reads and deletes one object of each kind.
+func TestEveryKind(t *testing.T) {
+	s := state.New(start, 4)
+	s.OnReadInterface(func(_ string, i *yang.Interface) { i.GetOrCreateState().Mtu = ygot.Uint32(1500) })
+	s.OnReadProbe(func(_ string, p *yang.Probe_State) { p.Attachments = ygot.Uint32(2) })
+	changes := 0
+	s.Watch(func(state.Change) { changes++ })
+	s.SetInterface("eth0", func(i *yang.Interface_State) { i.Ifindex = ygot.Uint32(7) })
+	s.SetCollector("c", func(*yang.Collector_State) {})
+	s.SetProbe("p", func(p *yang.Probe_State) { p.Origin = yang.ProbeOrigin_BUILT_IN })
+	s.SetNode(func(n *yang.State) { n.AgentVersion = ygot.String("1") })
+
+	r := s.Read(state.Everything())
+	if i := r.Interfaces.Interface["eth0"]; *i.Name != "eth0" || i.State.GetIfindex() != 7 || i.State.GetMtu() != 1500 {
+		t.Errorf("interface %+v", i.State)
+	}
+	if p := r.Probes.Probe["p"]; *p.Name != "p" || p.State.GetAttachments() != 2 || p.State.Origin != yang.ProbeOrigin_BUILT_IN {
+		t.Errorf("probe %+v", p.State)
+	}
+	if *r.Collectors.Collector["c"].Name != "c" || r.State.GetAgentVersion() != "1" {
+		t.Error("collector or node is not what was set")
+	}
+	s.DeleteInterface("eth0")
+	s.DeleteCollector("c")
+	s.DeleteProbe("p")
+	if r := s.Read(state.Everything()); r.Interfaces != nil || r.Collectors != nil || r.Probes != nil {
+		t.Error("something is left")
+	}
+	if changes != 7 {
+		t.Errorf("%d changes were reported, want 7", changes)
+	}
+}
+
 func TestEventRing(t *testing.T) {
 	s := state.New(start, 2)
 	var trace []string

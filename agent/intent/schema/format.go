@@ -19,9 +19,6 @@ type Value struct {
 	v    reflect.Value
 }
 
-// Node returns the leaf.
-func (v Value) Node() *Node { return v.node }
-
 // Equal reports whether two values of the same leaf are equal.
 func (v Value) Equal(other Value) bool {
 	if v.v.IsValid() != other.v.IsValid() {
