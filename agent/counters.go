@@ -12,6 +12,9 @@ import (
 	"github.com/openifit/openifit/agent/meter"
 )
 
+// countersFile is where counters live in the state directory.
+const countersFile = "counters"
+
 // countersMagic begins a counter file; it tells layout and byte order.
 const countersMagic uint64 = 0x6f70656e69666974 ^ 1
 
@@ -42,7 +45,7 @@ func openCounters(dir string, m *meter.Meter) (*counters, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open counters: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "counters"), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, countersFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open counters: %w", err)
 	}

@@ -4,24 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 
 	"github.com/openifit/openifit/agent/gnmi"
 )
 
-// isFresh tells whether a state directory holds nothing yet.
+// isFresh tells whether a state directory has never held a configuration. An
+// agent that could not start may have left directories and empty counters.
 func isFresh(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && d.Name() != countersFile {
+			return errUsed
+		}
+		return err
+	})
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
 		return true, nil
+	case errors.Is(err, errUsed):
+		return false, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("state directory: %w", err)
-	}
-	return len(entries) == 0, nil
+	return false, fmt.Errorf("state directory: %w", err)
 }
+
+// errUsed ends the walk through a state directory at the first file.
+var errUsed = errors.New("holds a file")
 
 // install sets /ifit from a file, as a client would.
 func install(ctx context.Context, s *gnmi.Server, file string) error {

@@ -77,7 +77,7 @@ func (w *world) disk(t testing.TB) string {
 	t.Helper()
 	var all strings.Builder
 	err := filepath.WalkDir(filepath.Join(w.dir, "state"), func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "counters.json") {
+		if err != nil || d.IsDir() || d.Name() == "counters" {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -169,4 +169,35 @@ func TestInterfacesComeAndGo(t *testing.T) {
 	wait(t, "the policy is back on the interface", func() bool {
 		return strings.Contains(string(get(t, c, extra+"probe")), "ingress") && get(t, c, policyM+"/state/last-error") == nil
 	})
+}
+
+func TestInitialConfigurationIsInstalledOnce(t *testing.T) {
+	w := newWorld(t)
+	file := filepath.Join(w.dir, "initial.json")
+	w.arguments = []string{"--config", filepath.Join(w.dir, "agent.yaml")}
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(w.dir, "agent.yaml"), "initial-config: "+file+"\n")
+	write(file, `{"domain": {"config": {"node-name": "first", "colour": "red"}}}`)
+	cmd := w.command(t)
+	if err := w.router.Do(cmd.Run); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(w.log.String(), "colour") {
+		t.Fatalf("a bad initial configuration: %v", err)
+	}
+	// Neither did the failure use the only chance, nor is there a second one.
+	write(file, `{"domain": {"config": {"node-name": "first"}}}`)
+	w.start(t)
+	const name = "/ifit/domain/config/node-name"
+	if got := string(get(t, w.client(t), name)); got != `"first"` {
+		t.Fatalf("node-name %s", got)
+	}
+	set(t, w.client(t), update(name, `"second"`))
+	w.end(t, syscall.SIGTERM)
+	w.start(t)
+	if got := string(get(t, w.client(t), name)); got != `"second"` {
+		t.Errorf("after a restart node-name %s", got)
+	}
 }

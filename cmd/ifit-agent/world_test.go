@@ -56,8 +56,10 @@ const (
 type world struct {
 	router, left, right *namespace.NS
 	dir, pinDir         string
-	agent               *exec.Cmd
-	log                 *lockedBuffer
+	// arguments of the agent beside those that each needs.
+	arguments []string
+	agent     *exec.Cmd
+	log       *lockedBuffer
 }
 
 func newWorld(t testing.TB) *world {
@@ -117,19 +119,27 @@ func pairs() []traffic.Pair {
 	}
 }
 
-// start runs the agent in the router and waits until it answers.
-func (w *world) start(t testing.TB) {
+// command is the agent, not started yet.
+func (w *world) command(t testing.TB) *exec.Cmd {
 	t.Helper()
 	files := certs.In(w.dir, "agent")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "--listen", gnmiAddress, "--state-dir", filepath.Join(w.dir, "state"), "--pin-dir", w.pinDir,
-		"--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-ca", files.CA)
+	cmd := exec.Command(self, append(w.arguments,
+		"--listen", gnmiAddress, "--state-dir", filepath.Join(w.dir, "state"), "--pin-dir", w.pinDir,
+		"--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-ca", files.CA)...)
 	cmd.Env = append(os.Environ(), asAgent+"=1")
 	cmd.Stdout, cmd.Stderr = w.log, w.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// start runs the agent in the router and waits until it answers.
+func (w *world) start(t testing.TB) {
+	t.Helper()
+	cmd := w.command(t)
 	// A child is born into the namespace of the thread that starts it.
 	if err := w.router.Do(cmd.Start); err != nil {
 		t.Fatal(err)
