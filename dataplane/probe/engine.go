@@ -135,7 +135,7 @@ func (e *Engine) release() error {
 }
 
 // RenewLease lets every point of this node mark packets for the policy during
-// d from now on. Points where the policy does not mark are not touched.
+// d from now on. Where the policy does not mark it means nothing.
 func (e *Engine) RenewLease(policyID uint32, d time.Duration) error {
 	now, err := monotonic()
 	if err != nil {
@@ -149,6 +149,9 @@ func (e *Engine) RenewLease(policyID uint32, d time.Duration) error {
 	}
 	found := false
 	for _, o := range e.points {
+		if o.live == nil { // taken over without its rates
+			continue
+		}
 		for slot := range o.point.Policies {
 			if o.point.Policies[slot].ID == policyID {
 				o.live.setLease(slot, until)
