@@ -116,6 +116,7 @@ func (a *Agent) assemble(cfg Config) error {
 	a.drainer = newDrainer(flows, a.meter, a.log)
 	lease := &leases{engine: a.engine, current: current, log: a.log}
 	heavy := newHeavyFlows(source.NewSketches(a.engine, a.log), current, a.exporter)
+	apply.drain = a.drainer.once
 	apply.follow = func(now *applied) {
 		k.forget()
 		lease.renew(now.result)

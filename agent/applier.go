@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -18,6 +19,9 @@ import (
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/probe"
 )
+
+// drainsForRoom is how many drains forget policies that came and went.
+const drainsForRoom = 2
 
 // applied is a configuration in force.
 type applied struct {
@@ -55,6 +59,8 @@ type applier struct {
 	exporter *export.Process
 	notifier *notify.Notifier
 	store    *state.Store
+	// drain takes the flow records out of the kernel, outside of its turn.
+	drain func()
 	// follow is called with each configuration that has come into force.
 	follow func(*applied)
 
@@ -94,7 +100,12 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {
 		return nil, refuse(err)
 	}
-	if c.kernel, err = a.engine.Prepare(result.Plan); err != nil {
+	c.kernel, err = a.engine.Prepare(result.Plan)
+	for tries := 0; errors.Is(err, probe.ErrUndrained) && tries < drainsForRoom; tries++ {
+		a.drain()
+		c.kernel, err = a.engine.Prepare(result.Plan)
+	}
+	if err != nil {
 		return nil, &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
 	}
 	return c, nil

@@ -201,3 +201,15 @@ func TestInitialConfigurationIsInstalledOnce(t *testing.T) {
 		t.Errorf("after a restart node-name %s", got)
 	}
 }
+
+func TestManyPoliciesComeAndGoBetweenDrains(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	c := w.client(t)
+	set(t, c, append(base(collectorPort), update(policyM, metering), update(policyM+"/data-export/config/drain-interval", "60000"))...)
+	const brief = "/ifit/policies/policy[name=brief]"
+	for range 140 {
+		set(t, c, update(brief, strings.ReplaceAll(metering, `"m"`, `"brief"`)), update(brief+"/data-export/config/drain-interval", "60000"))
+		remove(t, c, brief)
+	}
+}

@@ -41,8 +41,9 @@ func (o *observation) close() error {
 	return err
 }
 
-// errStates says that too many policies came and went since the last drain.
-var errStates = errors.New("no place for the counters of another policy until the flow tables are drained")
+// ErrUndrained says that too many policies came and went since the flow tables
+// were drained. Draining twice makes room.
+var ErrUndrained = errors.New("no place for the counters of another policy until the flow tables are drained")
 
 // assignStates gives each policy a place for what outlives the program. A
 // policy keeps its place; a new one gets a place that neither the running
@@ -65,7 +66,7 @@ func assignStates(running map[uint32]uint32, recorded map[uint32]bool, policies 
 			state++
 		}
 		if state >= numStates {
-			return nil, nil, errStates
+			return nil, nil, ErrUndrained
 		}
 		taken[state] = true
 		states[id] = state
