@@ -240,7 +240,9 @@ func (m *moment) concerned() (flows []measure.Flow, late bool) {
 }
 
 // level chooses the number of doublings: by what is measured, and only when
-// what is measured began after the last change.
+// what is measured began after the last change. Without a raise an older
+// measurement will do: the raise that is gone can only have made it larger, and
+// whoever reacts to an event must not wait for the next one.
 func (m *moment) level(share float64, holding bool) int {
 	now := m.s.Level
 	highest := highestLevel(share, m.MaxProbability)
@@ -248,8 +250,8 @@ func (m *moment) level(share float64, holding bool) int {
 		return highest
 	}
 	fresh := m.in.Rates.From >= m.s.ChangedAt+int64(m.Settle) || m.s.ChangedAt == 0
-	if !fresh {
-		return max(now, 0)
+	if !fresh && now > 0 {
+		return now
 	}
 	total := m.in.Rates.Octets()
 	part := m.in.Rates.PolicyOctets(m.in.Base.Name(), policy.RaiseName(m.in.Base.Name()))

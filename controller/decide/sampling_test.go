@@ -339,3 +339,17 @@ func TestValidate(t *testing.T) {
 		t.Error("leave above enter is accepted")
 	}
 }
+
+// TestSamplingReactsAgain has a second incident right after the first one,
+// before a measurement has begun without the raise.
+func TestSamplingReactsAgain(t *testing.T) {
+	s := newSampling(t)
+	s.step(t, time.Millisecond, queue)
+	s.step(t, 3*time.Second)
+	if s.state.Level != 0 {
+		t.Fatalf("still at level %d", s.state.Level)
+	}
+	if d := s.step(t, 100*time.Millisecond, queue); len(d) != 1 || d[0].Action.Kind != decide.Raise {
+		t.Errorf("no reaction to the second incident: %s", s.kinds())
+	}
+}
