@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 )
@@ -75,8 +77,10 @@ func (p pins) retired() (map[string]plan.PointID, error) {
 	return out, nil
 }
 
+func (p pins) directories() []string { return []string{"maps", "links", "points", "retired"} }
+
 func (p pins) create() error {
-	for _, sub := range []string{"maps", "links", "points", "retired"} {
+	for _, sub := range p.directories() {
 		if err := os.MkdirAll(filepath.Join(p.dir, sub), 0o700); err != nil {
 			return fmt.Errorf("create pin directory: %w", err)
 		}
@@ -107,10 +111,17 @@ func (p pins) points() ([]plan.PointID, error) {
 	return ids, nil
 }
 
-// removeAll removes every pin and the directories that held them.
+// removeAll removes every pin and the directories that held them, but not a
+// directory that is itself where a BPF file system is mounted.
 func (p pins) removeAll() error {
-	if err := os.RemoveAll(p.dir); err != nil {
-		return fmt.Errorf("remove pins: %w", err)
+	for _, name := range append(p.directories(), "layout") {
+		if err := os.RemoveAll(filepath.Join(p.dir, name)); err != nil {
+			return fmt.Errorf("remove pins: %w", err)
+		}
+	}
+	err := os.Remove(p.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.EBUSY) {
+		return fmt.Errorf("remove pin directory: %w", err)
 	}
 	return nil
 }
