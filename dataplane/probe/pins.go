@@ -77,10 +77,8 @@ func (p pins) retired() (map[string]plan.PointID, error) {
 	return out, nil
 }
 
-func (p pins) directories() []string { return []string{"maps", "links", "points", "retired"} }
-
 func (p pins) create() error {
-	for _, sub := range p.directories() {
+	for _, sub := range []string{"maps", "links", "points", "retired"} {
 		if err := os.MkdirAll(filepath.Join(p.dir, sub), 0o700); err != nil {
 			return fmt.Errorf("create pin directory: %w", err)
 		}
@@ -111,16 +109,26 @@ func (p pins) points() ([]plan.PointID, error) {
 	return ids, nil
 }
 
-// removeAll removes every pin and the directories that held them, but not a
-// directory that is itself where a BPF file system is mounted.
+// removeAll removes every pin and the directories that held them. A directory
+// at which a BPF file system is mounted stays, with the entries that the file
+// system brings: they have a dot in their names, which no pin can have.
 func (p pins) removeAll() error {
-	for _, name := range append(p.directories(), "layout") {
-		if err := os.RemoveAll(filepath.Join(p.dir, name)); err != nil {
+	entries, err := os.ReadDir(p.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list pins: %w", err)
+	}
+	for _, entry := range entries {
+		if strings.Contains(entry.Name(), ".") {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(p.dir, entry.Name())); err != nil {
 			return fmt.Errorf("remove pins: %w", err)
 		}
 	}
-	err := os.Remove(p.dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.EBUSY) {
+	if err := os.Remove(p.dir); err != nil && !errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("remove pin directory: %w", err)
 	}
 	return nil
