@@ -23,7 +23,7 @@ func (p *Pusher) install(ctx context.Context, name string, e *entry, before *pol
 	onPath := e.want.OnPath()
 	phases := p.cfg.Order()
 	switch {
-	case p.raisesWhatIsThere(e):
+	case p.raisesWhatIsThere(name, e):
 		phases, onPath = headsFirst(phases), false
 	case policy.Shrinks(before, e.want):
 		slices.Reverse(phases)
@@ -53,20 +53,34 @@ func (p *Pusher) install(ctx context.Context, name string, e *entry, before *pol
 // raisesWhatIsThere tells whether a policy raises one that every node has
 // already. Then nobody has to wait for anybody: what the raise marks the base
 // reports and takes off, and a raise has to be quick.
-func (p *Pusher) raisesWhatIsThere(e *entry) bool {
-	name, ok := e.want.IsRaise()
+func (p *Pusher) raisesWhatIsThere(name string, e *entry) bool {
+	raised, ok := strings.CutSuffix(name, policy.RaiseSuffix)
 	if !ok {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	base := p.entries[name]
-	if base == nil || base.want == nil || base.want.Technique() != e.want.Technique() {
+	base := p.entries[raised]
+	if base == nil || base.want == nil || !e.only(base.want.Technique()) {
 		return false
 	}
 	for node := range p.nodes {
 		n := base.nodes[node]
 		if !base.isMeantFor(node) || n == nil || n.have == nil || n.pending || n.refused {
+			return false
+		}
+	}
+	return true
+}
+
+// only tells whether a policy has one technique, as it is wanted and wherever it
+// is. The caller holds mu.
+func (e *entry) only(technique string) bool {
+	if e.want != nil && e.want.Technique() != technique {
+		return false
+	}
+	for _, n := range e.nodes {
+		if n.have != nil && n.have.Technique() != technique {
 			return false
 		}
 	}
@@ -84,7 +98,11 @@ func headsFirst(phases [][]string) [][]string {
 func (p *Pusher) uninstall(ctx context.Context, name string, e *entry) {
 	defer p.cfg.Changed(name)
 	phases := p.cfg.Order()
-	slices.Reverse(phases)
+	if p.raisesWhatIsThere(name, e) {
+		phases = headsFirst(phases)
+	} else {
+		slices.Reverse(phases)
+	}
 	p.each(phases, func(node string) { p.change(ctx, name, e, node, policy.Diff) }, nil)
 	p.drop(name, e)
 }
