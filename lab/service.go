@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -36,18 +35,16 @@ type service struct {
 	// kind names its files: kind.yaml, kind.log, kind.pid.
 	kind    string
 	address netip.AddrPort
-	// secure services speak TLS with client certificates.
-	secure bool
 }
 
 func (o Options) agentService(a topology.Node) service {
-	return service{node: a.Name, program: "ifit-agent", kind: "agent", address: o.agentAddress(a), secure: true}
+	return service{node: a.Name, program: "ifit-agent", kind: "agent", address: o.agentAddress(a)}
 }
 
 func (o Options) controllerService() service {
 	return service{
 		node: topology.ControllerNode, program: "ifit-controller", kind: "controller",
-		address: netip.AddrPortFrom(o.Names.Controller(), PortNorthbound), secure: true,
+		address: netip.AddrPortFrom(o.Names.Controller(), PortNorthbound),
 	}
 }
 
@@ -188,13 +185,6 @@ func (l *Lab) await(ctx context.Context, s service) error {
 func (o Options) probe(ctx context.Context, s service) error {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	if !s.secure {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", s.address.String())
-		if err == nil {
-			c.Close()
-		}
-		return err
-	}
 	config, err := certs.In(o.certDir(), operatorCert).Config()
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/openconfig/ygot/ygot"
@@ -165,9 +164,6 @@ func (p *Policy) OnPath() bool {
 	}
 	return true
 }
-
-// IsRaise tells whether the policy raises another one, and which.
-func (p *Policy) IsRaise() (base string, ok bool) { return strings.CutSuffix(p.Name(), RaiseSuffix) }
 
 // Probability is the share of packets that packet selection takes; ok is false
 // when the algorithm has no such share.

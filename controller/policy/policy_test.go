@@ -89,8 +89,7 @@ func TestRaise(t *testing.T) {
 		t.Fatal(err)
 	}
 	share, _ := r.Probability()
-	from, ok := r.IsRaise()
-	if share != 0.5 || r.Lifetime() != 10*time.Second || r.Owner() != "adaptive" || from != "paths" || !ok ||
+	if share != 0.5 || r.Lifetime() != 10*time.Second || r.Owner() != "adaptive" || r.Name() != "paths.raise" ||
 		len(r.Flows()) != 1 || string(base.JSON()) != before {
 		t.Errorf("raise %s", r.JSON())
 	}
