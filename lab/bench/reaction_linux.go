@@ -23,7 +23,7 @@ import (
 )
 
 // reactions is how often a queue is built.
-const reactions = 25
+const reactions = 20
 
 // loopReaction measures how long after a node saw a queue the head samples
 // more: from the event's kernel time to the head's answer to the controller's
@@ -57,6 +57,7 @@ type reactor struct {
 	policies  openifitv1connect.PolicyServiceClient
 	decisions openifitv1connect.DecisionServiceClient
 	events    openifitv1connect.EventServiceClient
+	loops     openifitv1connect.LoopServiceClient
 }
 
 func newReactor(ctx context.Context) (_ *reactor, err error) {
@@ -130,6 +131,7 @@ func (r *reactor) connect(config *tls.Config, url string) {
 	r.policies = openifitv1connect.NewPolicyServiceClient(client, url)
 	r.decisions = openifitv1connect.NewDecisionServiceClient(client, url)
 	r.events = openifitv1connect.NewEventServiceClient(client, url)
+	r.loops = openifitv1connect.NewLoopServiceClient(client, url)
 }
 
 // apply waits until the policy is in force everywhere.
@@ -179,14 +181,31 @@ func (r *reactor) once(ctx context.Context) (time.Duration, error) {
 	return 0, fmt.Errorf("decision %d has no result of r1", d.GetId())
 }
 
-// calm waits until the loop has taken its raise back.
+// calm waits until the loop has taken its raise back, and has measured the
+// export without it: before that it raises nothing.
 func (r *reactor) calm(ctx context.Context) error {
-	return wait(ctx, "the end of the raise", func() (bool, error) {
+	err := wait(ctx, "the end of the raise", func() (bool, error) {
 		list, err := r.policies.ListPolicies(ctx, connect.NewRequest(&openifitv1.ListPoliciesRequest{Owner: "adaptive"}))
 		if err != nil {
 			return false, fmt.Errorf("list policies: %w", err)
 		}
 		return len(list.Msg.GetPolicies()) == 0, nil
+	})
+	if err != nil {
+		return err
+	}
+	settled := time.Now().Add(2 * time.Second).UnixNano()
+	return wait(ctx, "measured export", func() (bool, error) {
+		l, err := r.loops.GetLoop(ctx, connect.NewRequest(&openifitv1.GetLoopRequest{Name: "adaptive"}))
+		if err != nil {
+			return false, fmt.Errorf("read the loop: %w", err)
+		}
+		for _, m := range l.Msg.GetLoop().GetInputs() {
+			if m.GetTimeUnixNs() > settled {
+				return true, nil
+			}
+		}
+		return false, nil
 	})
 }
 
