@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/openifit/openifit/lab"
@@ -54,6 +55,9 @@ func steps() []step {
 // Run runs the demo and takes the lab down again, whatever happens. The error
 // matches ErrFailed when a check did not hold.
 func Run(ctx context.Context, opts Options) error {
+	if os.Geteuid() != 0 {
+		return errors.New("the demo makes network namespaces and loads eBPF programs: run it as root")
+	}
 	w := newWorld(opts)
 	failed := ""
 	for _, s := range steps() {
@@ -80,7 +84,10 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	if n := w.report.Failed(); n > 0 {
 		if failed != "" {
-			fmt.Fprintf(opts.Out, "\nStep %s could not go on, those behind it did not run. The logs stay in %s.\n", failed, w.logs)
+			fmt.Fprintf(opts.Out, "\nStep %s could not go on, those behind it did not run.\n", failed)
+		}
+		if w.logs != "" {
+			fmt.Fprintf(opts.Out, "The logs of agents and controller are kept in %s.\n", w.logs)
 		}
 		return fmt.Errorf("%w: %d of %d checks did not hold", ErrFailed, n, len(w.report.Checks))
 	}
