@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -40,42 +39,53 @@ func TestMain(m *testing.M) {
 }
 
 // standIn listens where its configuration says, with the certificates that
-// it names, and pins a file.
+// it names; an agent pins a file.
 func standIn(kind string) {
-	fail := func(err error) {
-		if err != nil {
-			fmt.Println("cannot start:", err)
-			os.Exit(1)
-		}
+	if err := serveAs(kind, os.Args[2]); err != nil {
+		fmt.Println("cannot start:", err)
+		os.Exit(1)
 	}
-	data, err := os.ReadFile(os.Args[2])
-	fail(err)
-	var l net.Listener
+}
+
+func serveAs(kind, file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var agent agentConfig
+	var controller controllerConfig
+	address, tlsFiles := &agent.Listen, &agent.TLS
 	if kind == "agent" {
-		var c agentConfig
-		fail(yaml.Unmarshal(data, &c))
-		if _, err := os.Stat(filepath.Join(filepath.Dir(os.Args[0]), "broken")); err == nil {
-			fail(errors.New("this agent is broken"))
+		if err := yaml.Unmarshal(data, &agent); err != nil {
+			return err
 		}
-		fail(os.MkdirAll(filepath.Join(c.PinDir, "maps"), 0o700))
-		files := certs.Files{Cert: c.TLS.Cert, Key: c.TLS.Key, CA: c.TLS.CA}
-		config, err := files.Config()
-		fail(err)
-		config.ClientCAs, config.ClientAuth = config.RootCAs, tls.RequireAndVerifyClientCert
-		l, err = tls.Listen("tcp", c.Listen.String(), config)
-		fail(err)
+		if _, err := os.Stat(filepath.Join(filepath.Dir(os.Args[0]), "broken")); err == nil {
+			return errors.New("this agent is broken")
+		}
+		if err := os.MkdirAll(filepath.Join(agent.PinDir, "maps"), 0o700); err != nil {
+			return err
+		}
 	} else {
-		var c controllerConfig
-		fail(yaml.Unmarshal(data, &c))
-		l, err = net.Listen("tcp", c.Northbound.String())
-		fail(err)
+		if err := yaml.Unmarshal(data, &controller); err != nil {
+			return err
+		}
+		address, tlsFiles = &controller.Northbound, &controller.TLS
+	}
+	config, err := certs.Files{Cert: tlsFiles.Cert, Key: tlsFiles.Key, CA: tlsFiles.CA}.Config()
+	if err != nil {
+		return err
+	}
+	config.ClientCAs, config.ClientAuth = config.RootCAs, tls.RequireAndVerifyClientCert
+	l, err := tls.Listen("tcp", address.String(), config)
+	if err != nil {
+		return err
 	}
 	for {
 		c, err := l.Accept()
-		fail(err)
-		if t, ok := c.(*tls.Conn); ok {
-			_ = t.Handshake()
+		if err != nil {
+			return err
 		}
+		_ = c.(*tls.Conn).Handshake()
 		c.Close()
 	}
 }
