@@ -32,6 +32,7 @@ type Capture struct {
 	seen    Seen
 	dropped uint64
 	err     error
+	closed  bool
 }
 
 // NewCapture starts to look at an interface. observe, when not nil, is given
@@ -119,18 +120,21 @@ func (c *Capture) run() {
 		}
 		_, err := unix.Poll(polls, int(receivePoll.Milliseconds()))
 		if err == nil || errors.Is(err, unix.EINTR) {
+			c.mu.Lock()
 			err = c.drain(buf)
+			c.mu.Unlock()
 		}
 		if err != nil {
-			c.err = fmt.Errorf("capture on %s: %w", c.name, err)
+			c.mu.Lock()
+			c.err = errors.Join(c.err, fmt.Errorf("capture on %s: %w", c.name, err))
+			c.mu.Unlock()
 			return
 		}
 	}
 }
 
+// drain takes what has arrived; the caller holds mu.
 func (c *Capture) drain(buf []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for {
 		// The length before the cut, to tell short packets from cut ones.
 		n, _, err := unix.Recvfrom(c.fd, buf, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
@@ -161,11 +165,17 @@ func (c *Capture) count() error {
 	return nil
 }
 
-// Seen is what passed so far. Missed counts the packets that the capture was
-// too slow for: with any, it proves nothing about absence.
+// Seen is what passed so far, packets included that nobody has looked at yet.
+// Missed counts the packets that the capture was too slow for: with any, it
+// proves nothing about absence.
 func (c *Capture) Seen() (seen Seen, missed uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.closed {
+		if err := c.drain(make([]byte, snapLength)); err != nil {
+			c.err = errors.Join(c.err, fmt.Errorf("capture on %s: %w", c.name, err))
+		}
+	}
 	return c.seen.clone(), c.dropped
 }
 
@@ -173,6 +183,9 @@ func (c *Capture) Seen() (seen Seen, missed uint64) {
 func (c *Capture) Close() error {
 	close(c.stop)
 	<-c.done
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
 	unix.Close(c.fd)
 	return c.err
 }
