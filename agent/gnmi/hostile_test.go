@@ -223,3 +223,35 @@ func TestTransport(t *testing.T) {
 		t.Errorf("after the renewal: %v", err)
 	}
 }
+
+// TestPanic has a defect behind every RPC: it is answered and counted, and the
+// agent goes on.
+func TestPanic(t *testing.T) {
+	n := start(t)
+	n.fill(t)
+	broken := true
+	n.state.OnReadNode(func(*yang.State) {
+		if broken {
+			panic("boom")
+		}
+	})
+	_, err := n.client.Get(t.Context(), &gpb.GetRequest{Path: []*gpb.Path{path(t, "/ifit/state")}, Encoding: gpb.Encoding_JSON_IETF})
+	wantCode(t, err, codes.Internal, "defect of the agent")
+	stream, err := n.client.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(with(&gpb.SubscriptionList{
+		Mode: gpb.SubscriptionList_ONCE, Subscription: []*gpb.Subscription{{Path: path(t, "/ifit/state")}},
+	}, func(*gpb.SubscriptionList) {})); err != nil {
+		t.Fatal(err)
+	}
+	_, err = stream.Recv()
+	wantCode(t, err, codes.Internal, "defect of the agent")
+	if got := n.server.Panics(); got != 2 {
+		t.Errorf("%d panics are counted, want 2", got)
+	}
+	broken = false
+	n.get(t, "/ifit/state")
+	n.mustSet(t, update(t, atX+"/config/priority", "1"))
+}

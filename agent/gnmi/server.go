@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
@@ -43,6 +44,7 @@ type Server struct {
 	setting sync.Mutex
 	// changed wakes Run after a version was published.
 	changed chan struct{}
+	panics  atomic.Uint64
 }
 
 // New returns a server for the configuration that is loaded. Nothing of it is

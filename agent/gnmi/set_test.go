@@ -328,6 +328,8 @@ func TestSetAllOrNothing(t *testing.T) {
 		{"prepare, own code", func(_ *testing.T, n *node) {
 			n.applier.prepare = func(*intent.Snapshot) error { return fmt.Errorf("load: %w", refusal{codes.Unavailable, "x"}) }
 		}, codes.Unavailable, "load: the verifier says no", "prepare"},
+		{"panic", func(_ *testing.T, n *node) { n.applier.prepare = func(*intent.Snapshot) error { panic("boom") } },
+			codes.Internal, "defect of the agent", "prepare"},
 		{"stage", func(t *testing.T, n *node) {
 			// No temporary file can be made where a directory is.
 			if err := os.Mkdir(filepath.Join(n.dir, "policies/x.json.tmp"), 0o700); err != nil {

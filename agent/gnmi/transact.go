@@ -24,15 +24,8 @@ func (s *Server) transact(ctx context.Context, p *intent.Proposal) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Stage(); err != nil {
-		change.Abort()
-		p.Discard()
-		return status.Error(codes.Internal, err.Error())
-	}
-	if err := ctx.Err(); err != nil {
-		change.Abort()
-		p.Discard()
-		return status.FromContextError(err).Err()
+	if err := stage(ctx, p, change); err != nil {
+		return err
 	}
 	if err := change.Commit(); err != nil {
 		p.Discard()
@@ -50,6 +43,27 @@ func (s *Server) transact(ctx context.Context, p *intent.Proposal) error {
 	case s.changed <- struct{}{}:
 	default:
 	}
+	return nil
+}
+
+// stage writes a proposal to disk where it does not count yet. When that fails
+// or panics, or the client is gone, the proposal and its change are given up:
+// nothing is left prepared.
+func stage(ctx context.Context, p *intent.Proposal, change Change) error {
+	staged := false
+	defer func() {
+		if !staged {
+			change.Abort()
+			p.Discard()
+		}
+	}()
+	if err := p.Stage(); err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+	if err := ctx.Err(); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	staged = true
 	return nil
 }
 
