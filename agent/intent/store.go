@@ -191,8 +191,15 @@ func (s *Store) loadPolicy(name string, saved savedPolicy) error {
 	}
 	p := &Policy{ID: saved.ID, Generation: saved.Generation, Config: effective.Ifit().Policies.Policy[name]}
 	if saved.ExpiresAt != nil {
+		now := s.now()
 		p.ExpiresAt = *saved.ExpiresAt
-		p.Expired = !s.now().Before(p.ExpiresAt)
+		// A clock that was set back while the agent was down must not prolong
+		// what is left of a lifetime beyond the whole of it.
+		whole := time.Duration(p.Config.GetConfig().GetLifetime()) * time.Second
+		if latest := now.Add(whole); p.ExpiresAt.After(latest) {
+			p.ExpiresAt = latest
+		}
+		p.Expired = !now.Before(p.ExpiresAt)
 	}
 	snap := *s.current.snapshot
 	snap.Root = effective.Ifit()

@@ -307,3 +307,20 @@ func TestReleasedReference(t *testing.T) {
 		t.Errorf("after a restart: %v", s.Broken())
 	}
 }
+
+// TestClockSetBack restarts on a node whose clock has been set back: a lifetime
+// never grows beyond what was configured.
+func TestClockSetBack(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	s := filled(t, dir, c)
+	mustSet(t, s, op(t, intent.Update, "/ifit/policies/policy[name=x.raise]",
+		`{"config":{"technique":"FLOW_METERING","lifetime":10}}`))
+	c.t = c.t.Add(-365 * 24 * time.Hour)
+	p := open(t, dir, c).Snapshot().Policies["x.raise"]
+	if p == nil || !p.Runs() {
+		t.Fatalf("after a restart: %+v", p)
+	}
+	if want := c.t.Add(10 * time.Second); !p.ExpiresAt.Equal(want) {
+		t.Errorf("it ends at %v, want %v", p.ExpiresAt, want)
+	}
+}
