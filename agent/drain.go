@@ -44,16 +44,19 @@ func (d *drainer) String() string { return "drain of flow tables" }
 func (d *drainer) Run(ctx context.Context) error {
 	timer := time.NewTimer(defaultDrain)
 	defer timer.Stop()
-	interval := defaultDrain
+	interval, last := defaultDrain, time.Now()
 	for {
 		select {
 		case <-timer.C:
 			d.once()
+			last = time.Now()
 		case interval = <-d.changed:
+			// Counted from the last drain: configurations that come faster than
+			// the interval must not put the next one off for ever.
 		case <-ctx.Done():
 			return nil
 		}
-		timer.Reset(interval)
+		timer.Reset(max(time.Until(last.Add(interval)), 0))
 	}
 }
 
