@@ -122,8 +122,9 @@ type change struct {
 // missing refuses a policy that newly names an interface which the kernel
 // lacks. One that was there before may come back.
 func (c *change) missing() error {
-	if c.before == nil || c.before.snapshot.Serial == c.next.snapshot.Serial {
-		// The agent starts, or the interfaces have changed.
+	if c.before == nil || c.before.snapshot.Serial >= c.next.snapshot.Serial {
+		// The agent starts, the interfaces have changed, or a version that could
+		// not be saved gives way to the one before.
 		return nil
 	}
 	for i := range c.next.result.Policies {
