@@ -133,15 +133,29 @@ func (e *Engine) Set(ctx context.Context, name string, mode Mode, budget Budget)
 		return fmt.Errorf("loop %q: %w", name, ErrUnknownLoop)
 	}
 	var errs []error
-	for _, l := range chosen {
-		if err := l.set(ctx, mode, budget); err != nil {
+	note := func(l *Loop, err error) {
+		if err != nil {
 			errs = append(errs, fmt.Errorf("loop %q: %w", l.spec.Name, err))
 		}
+	}
+	// All loops are stopped before the first one is cleared, which may have to
+	// wait for nodes.
+	var killed []*Loop
+	for _, l := range chosen {
+		err := l.set(mode, budget)
+		note(l, err)
+		if mode == Killed && !errors.Is(err, ErrBudget) {
+			killed = append(killed, l)
+		}
+	}
+	for _, l := range killed {
+		note(l, l.clear(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-func (l *Loop) set(ctx context.Context, mode Mode, budget Budget) error {
+// set changes mode and bounds; what was set holds after a restart too.
+func (l *Loop) set(mode Mode, budget Budget) error {
 	l.mu.Lock()
 	if err := l.setBudget(budget); err != nil {
 		l.mu.Unlock()
@@ -156,15 +170,11 @@ func (l *Loop) set(ctx context.Context, mode Mode, budget Budget) error {
 		l.stop()
 	}
 	l.mu.Unlock()
-	var errs []error
-	if mode == Killed {
-		errs = append(errs, l.clear(ctx))
-	}
 	content, err := json.Marshal(saved)
-	if err == nil {
-		err = l.engine.cfg.Settings.Put(l.spec.Name, content)
+	if err != nil {
+		return err
 	}
-	return errors.Join(append(errs, err)...)
+	return l.engine.cfg.Settings.Put(l.spec.Name, content)
 }
 
 // budget returns the bounds in force. The caller holds mu.
@@ -178,7 +188,8 @@ func (l *Loop) budget() Budget {
 	return Budget{ExportOctets: &octets, Flows: &flows, Ratio: &ratio, Changes: &changes}
 }
 
-// clear removes what the loop installed.
+// clear removes what the loop installed, even when that cannot be written down:
+// a full disk must not keep an operator from stopping a loop.
 func (l *Loop) clear(ctx context.Context) error {
 	l.step.Lock()
 	defer l.step.Unlock()
@@ -191,11 +202,22 @@ func (l *Loop) clear(ctx context.Context) error {
 			return err
 		}
 		l.elephants = decide.ElephantsState{}
-		return l.carryOut(ctx, decisions, decide.Record{}, meant)
+		return l.force(ctx, decisions, meant)
 	}
 	next, decisions := l.samplingConfig().Withdraw(now, l.sampling, why)
 	l.sampling = next
-	return l.carryOut(ctx, decisions, decide.Record{}, nil)
+	return l.force(ctx, decisions, nil)
+}
+
+// force carries decisions out whether or not they can be written down.
+func (l *Loop) force(ctx context.Context, decisions []decide.Decision, meant []string) error {
+	var errs []error
+	for i := range decisions {
+		id, err := l.writeDown(&decisions[i], decide.Record{})
+		errs = append(errs, err)
+		l.do(ctx, id, &decisions[i], meant)
+	}
+	return errors.Join(errs...)
 }
 
 func raiseName(base string) string { return policy.RaiseName(base) }

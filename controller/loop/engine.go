@@ -49,7 +49,7 @@ type Engine struct {
 
 // New returns an Engine whose loops are in the modes in which they were left.
 func New(cfg Config) (*Engine, error) {
-	e := &Engine{cfg: cfg, know: newKnowledge(), Up: make(chan string, 64), lists: newHeavyLists()}
+	e := &Engine{cfg: cfg, know: newKnowledge(cfg.Loops), Up: make(chan string, 64), lists: newHeavyLists()}
 	saved, err := loadSettings(cfg.Settings)
 	if err != nil {
 		return nil, err

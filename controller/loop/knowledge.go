@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -13,10 +14,17 @@ const (
 	// come about every second.
 	shortestInterval = 500 * time.Millisecond
 	silentAfter      = 4 * time.Second
+	// maxConditions bounds those that hold at a time, so that a decision with
+	// all of them as its cause still fits into a line of the decision log.
+	maxConditions = 1024
 )
 
 // knowledge is what the loops decide on: all of it came over gNMI.
 type knowledge struct {
+	// metrics are those that a loop acts on. Others hold no condition: new
+	// flows, which any sender can make, must not take the room of what matters.
+	metrics map[string]bool
+
 	mu         sync.Mutex
 	conditions *analyze.Conditions
 	load       *analyze.Load
@@ -27,9 +35,19 @@ type knowledge struct {
 	reports map[string]uint64
 }
 
-func newKnowledge() *knowledge {
+func newKnowledge(loops []Spec) *knowledge {
+	metrics := make(map[string]bool)
+	for _, l := range loops {
+		if l.Sampling == nil {
+			continue
+		}
+		for _, m := range l.Sampling.Metrics {
+			metrics[m] = true
+		}
+	}
 	return &knowledge{
-		conditions: analyze.NewConditions(analyze.ConditionConfig{}),
+		metrics:    metrics,
+		conditions: analyze.NewConditions(analyze.ConditionConfig{Max: maxConditions}),
 		load:       analyze.NewLoad(shortestInterval, silentAfter),
 		heavy:      make(map[string]*analyze.Heavy),
 		reports:    make(map[string]uint64),
@@ -42,7 +60,9 @@ func (k *knowledge) take(r collect.Report, by analyze.Trigger, now time.Time) {
 	defer k.mu.Unlock()
 	switch {
 	case r.Event != nil:
-		k.conditions.Observe(now.UnixNano(), r.Event, by)
+		if k.metrics[r.Event.Metric] {
+			k.conditions.Observe(now.UnixNano(), r.Event, by)
+		}
 	case r.Counters != nil:
 		k.load.Observe(*r.Counters)
 	case r.Heavy != nil:
@@ -63,10 +83,13 @@ func (k *knowledge) take(r collect.Report, by analyze.Trigger, now time.Time) {
 	}
 }
 
-func (k *knowledge) active(now time.Time) []analyze.Condition {
+// active returns the conditions of some metrics that hold.
+func (k *knowledge) active(now time.Time, metrics []string) []analyze.Condition {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.conditions.Active(now.UnixNano())
+	return slices.DeleteFunc(k.conditions.Active(now.UnixNano()), func(c analyze.Condition) bool {
+		return !slices.Contains(metrics, c.Metric)
+	})
 }
 
 func (k *knowledge) rates(now time.Time) (analyze.Rates, bool) {

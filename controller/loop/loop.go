@@ -141,14 +141,14 @@ func (l *Loop) stepElephants(ctx context.Context, now time.Time) error {
 
 func (l *Loop) stepSampling(ctx context.Context, now time.Time) error {
 	base, meant, _ := l.engine.cfg.Pusher.Policy(l.spec.Sampling.Base)
-	in := decide.SamplingInput{Now: now.UnixNano(), Conditions: l.engine.know.active(now), Base: base}
+	cfg := l.samplingConfig()
+	in := decide.SamplingInput{Now: now.UnixNano(), Conditions: l.engine.know.active(now, cfg.Metrics), Base: base}
 	if len(in.Conditions) == 0 && l.sampling.Level == 0 && len(l.sampling.Held) == 0 && !l.sampling.Yielded {
 		return nil
 	}
 	in.Rates, in.Measured = l.engine.know.rates(now)
 	in.Present, _, _ = l.engine.cfg.Pusher.Policy(raiseName(l.spec.Sampling.Base))
 	in.Evidence = l.engine.cfg.Evidence(l.spec.Sampling.Base, now)
-	cfg := l.samplingConfig()
 	next, decisions, tally, err := cfg.Step(l.sampling, in)
 	if err != nil {
 		return err
@@ -171,26 +171,43 @@ func (l *Loop) stepSampling(ctx context.Context, now time.Time) error {
 // written down is not done.
 func (l *Loop) carryOut(ctx context.Context, decisions []decide.Decision, record decide.Record, meant []string) error {
 	for i := range decisions {
-		d := &decisions[i]
-		id, err := l.engine.cfg.Journal.Record(*d, l.generation(d.Action.Policy), record)
+		id, err := l.writeDown(&decisions[i], record)
 		if err != nil {
 			return err
 		}
-		l.mu.Lock()
-		l.decided++
-		l.last = id
-		l.mu.Unlock()
-		results, err := l.push(ctx, &d.Action, meant)
-		if err != nil {
-			// A refusal stands in the results; the loop sees what the controller
-			// holds now.
-			l.engine.cfg.Log.Warn("a decision was not carried out", "loop", l.spec.Name, "decision", id, "error", err)
-		}
-		if err := l.engine.cfg.Journal.Resolve(id, results); err != nil {
-			l.engine.cfg.Log.Error("cannot write down what came of a decision", "decision", id, "error", err)
-		}
+		l.do(ctx, id, &decisions[i], meant)
 	}
 	return nil
+}
+
+// writeDown returns the number that a decision got in the journal.
+func (l *Loop) writeDown(d *decide.Decision, record decide.Record) (uint64, error) {
+	id, err := l.engine.cfg.Journal.Record(*d, l.generation(d.Action.Policy), record)
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.decided++
+	l.last = id
+	return id, nil
+}
+
+// do pushes what was decided under a number, 0 for none, and notes what came of
+// it.
+func (l *Loop) do(ctx context.Context, id uint64, d *decide.Decision, meant []string) {
+	results, err := l.push(ctx, &d.Action, meant)
+	if err != nil {
+		// A refusal stands in the results; the loop sees what the controller
+		// holds now.
+		l.engine.cfg.Log.Warn("a decision was not carried out", "loop", l.spec.Name, "decision", id, "error", err)
+	}
+	if id == 0 {
+		return
+	}
+	if err := l.engine.cfg.Journal.Resolve(id, results); err != nil {
+		l.engine.cfg.Log.Error("cannot write down what came of a decision", "decision", id, "error", err)
+	}
 }
 
 // push carries one action out and returns how the nodes answered.

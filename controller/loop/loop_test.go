@@ -47,7 +47,9 @@ type bench struct {
 	engine  *loop.Engine
 	pusher  *push.Pusher
 	journal *journal.Journal
-	dir     string
+	// decisions is where the journal writes.
+	decisions *store.Log
+	dir       string
 }
 
 func newBench(t *testing.T, dir string) *bench {
@@ -84,7 +86,8 @@ func newBench(t *testing.T, dir string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.journal, err = journal.New(openLog("decisions")); err != nil {
+	b.decisions = openLog("decisions")
+	if b.journal, err = journal.New(b.decisions); err != nil {
 		t.Fatal(err)
 	}
 	known, err := events.New(openLog("events"), logger)
@@ -277,6 +280,56 @@ func TestNodeGone(t *testing.T) {
 	b.engine.Take(ctx, collect.Report{Node: "r5", Up: true})
 	if got := <-b.engine.Up; got != "r5" {
 		t.Errorf("up: %s", got)
+	}
+}
+
+// TestKillUnwritten throws the kill switch when nothing can be written down.
+func TestKillUnwritten(t *testing.T) {
+	b := newBench(t, t.TempDir())
+	ctx := t.Context()
+	if _, err := b.pusher.Apply(ctx, paths(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	b.start(t, func() []collect.Report { return []collect.Report{heavy(), counters()} })
+	instrumented := func() bool {
+		p, _, _ := b.pusher.Policy("paths")
+		return len(p.Flows()) == 1
+	}
+	eventually(t, "the elephant is instrumented", instrumented)
+	if err := b.decisions.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.engine.Set(ctx, "*", loop.Killed, loop.Budget{}); err == nil {
+		t.Error("nobody is told that the decision was not written down")
+	}
+	if instrumented() {
+		t.Error("what the loop installed is still there")
+	}
+	for _, s := range b.engine.Loops(time.Now()) {
+		if s.Mode != loop.Killed {
+			t.Errorf("loop %s is %s", s.Name, s.Mode)
+		}
+	}
+}
+
+// TestOtherMetrics floods the controller with events that no loop acts on: they
+// take no room from those that matter.
+func TestOtherMetrics(t *testing.T) {
+	b := newBench(t, t.TempDir())
+	for i := range uint64(5000) {
+		flow := elephant
+		flow.SourcePort = uint16(i)
+		b.engine.Take(t.Context(), collect.Report{Node: "r5", Event: &measure.Event{
+			Node: "r5", NodeID: i, Policy: "watch", Trigger: "new", Metric: measure.NewFlow, Phase: measure.Momentary, Flow: flow}})
+	}
+	b.engine.Take(t.Context(), collect.Report{Node: "r5", Event: &measure.Event{
+		Node: "r5", NodeID: 5000, Policy: "watch", Trigger: "queue", Metric: measure.TransitDelay, Phase: measure.Raised}})
+	for _, s := range b.engine.Loops(time.Now()) {
+		for _, m := range s.Inputs {
+			if m.Name == "conditions" && m.Value != 1 {
+				t.Errorf("%v conditions, want 1", m.Value)
+			}
+		}
 	}
 }
 

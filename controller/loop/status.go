@@ -70,7 +70,7 @@ func (l *Loop) status(now time.Time) Status {
 		own = raiseName(l.spec.Sampling.Base)
 		s.Description = fmt.Sprintf("samples more of what %s covers while a condition holds, within %.0f octets/s", l.spec.Sampling.Base, sampling.Budget)
 		s.Inputs = append(s.Inputs, measure.Measurement{
-			Name: "conditions", Value: float64(len(l.engine.know.active(now))), Unit: "conditions", Time: now.UnixNano(), Provenance: measure.GNMI,
+			Name: "conditions", Value: float64(len(l.engine.know.active(now, sampling.Metrics))), Unit: "conditions", Time: now.UnixNano(), Provenance: measure.GNMI,
 		})
 	}
 	if p, _, _ := l.engine.cfg.Pusher.Policy(own); p != nil && p.Owner() == l.spec.Name {
