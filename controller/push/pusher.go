@@ -131,12 +131,12 @@ func (p *Pusher) Apply(ctx context.Context, want *policy.Policy, meant []string)
 		e = &entry{nodes: make(map[string]*onNode)}
 		p.entries[want.Name()] = e
 	}
-	before, beforeMeant := e.want, e.meant
+	before, beforeMeant, beforeApplied := e.want, e.meant, e.applied
 	e.want, e.meant, e.applied = want, slices.Clone(meant), time.Now()
 	p.mu.Unlock()
 	if err := p.save(want.Name()); err != nil {
 		p.mu.Lock()
-		e.want, e.meant = before, beforeMeant
+		e.want, e.meant, e.applied = before, beforeMeant, beforeApplied
 		if before == nil && len(e.nodes) == 0 {
 			delete(p.entries, want.Name())
 		}
@@ -180,9 +180,14 @@ func (p *Pusher) Remove(ctx context.Context, name string) ([]Result, error) {
 		p.mu.Unlock()
 		return nil, fmt.Errorf("policy %s: %w", name, ErrUnknownPolicy)
 	}
+	before := e.want
 	e.want = nil
 	p.mu.Unlock()
 	if err := p.save(name); err != nil {
+		// It would be back after a restart: it stays, and can be removed again.
+		p.mu.Lock()
+		e.want = before
+		p.mu.Unlock()
 		return nil, err
 	}
 	p.uninstall(ctx, name, e)
