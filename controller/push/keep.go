@@ -48,6 +48,7 @@ func (p *Pusher) Keep(ctx context.Context, up <-chan string) error {
 func (p *Pusher) lacking() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.expire(time.Now())
 	for _, e := range p.entries {
 		for node, n := range e.nodes {
 			if n.pending && p.cfg.Reachable(node) {

@@ -387,6 +387,50 @@ func TestRaise(t *testing.T) {
 	}
 }
 
+// TestExpiredIsRemoved lets a policy of an operator run out: the nodes do not
+// keep it configured for ever, and it can be set again.
+func TestExpiredIsRemoved(t *testing.T) {
+	d := line()
+	docs := documents(t)
+	p := d.pusher(t, docs)
+	short, err := parse(t, "FLOW_METERING", "").Raise("operator", 1, time.Second, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Apply(t.Context(), short, nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	kept := make(chan error, 1)
+	go func() { kept <- p.Keep(ctx, nil) }()
+	installed := func() (n int) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, node := range d.nodes {
+			n += len(node.policies)
+		}
+		return n
+	}
+	if installed() != 4 {
+		t.Errorf("%d nodes have the policy, want 4", installed())
+	}
+	for deadline := time.Now().Add(20 * time.Second); installed() > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the nodes keep a policy whose lifetime is over")
+		}
+	}
+	stop()
+	if err := <-kept; err != nil {
+		t.Error(err)
+	}
+	if all, err := docs.All(); err != nil || len(all) != 0 {
+		t.Errorf("something is left: %q, %v", all, err)
+	}
+	if results, err := p.Apply(t.Context(), short, nil); err != nil || installed() != 4 {
+		t.Errorf("set again: %s, %v", states(results), err)
+	}
+}
+
 // TestRaiseWaitsForItsBase takes a node away, and expects that a raise of an
 // on-path policy keeps the order as long as the base is not everywhere.
 func TestRaiseWaitsForItsBase(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -247,11 +246,25 @@ func (p *Pusher) Policy(name string) (want *policy.Policy, meant []string, appli
 }
 
 // expire forgets policies whose lifetime is over: the nodes have ended them by
-// themselves. The caller holds mu.
+// themselves. What they keep configured is removed with the next look at what
+// is lacking, or it would fill them up. A push that is under way has its entry
+// for itself. The caller holds mu.
 func (p *Pusher) expire(now time.Time) {
-	maps.DeleteFunc(p.entries, func(_ string, e *entry) bool {
-		return e.want != nil && e.want.Lifetime() > 0 && now.Sub(e.applied) > e.want.Lifetime()
-	})
+	for name, e := range p.entries {
+		if e.want == nil || e.want.Lifetime() <= 0 || now.Sub(e.applied) <= e.want.Lifetime() {
+			continue
+		}
+		delete(p.entries, name)
+		over := &entry{applied: e.applied, nodes: make(map[string]*onNode)}
+		for node, n := range e.nodes {
+			if n.have != nil {
+				over.nodes[node] = &onNode{pending: true, err: "its lifetime is over", at: n.at}
+			}
+		}
+		if len(over.nodes) > 0 {
+			p.entries[name] = over
+		}
+	}
 }
 
 var _ Node = (*target.Target)(nil)
