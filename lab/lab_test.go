@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -85,8 +86,16 @@ func serveAs(kind, file string) error {
 		if err != nil {
 			return err
 		}
-		_ = c.(*tls.Conn).Handshake()
-		c.Close()
+		go answer(c.(*tls.Conn))
+	}
+}
+
+// answer holds a connection until the client ends it: one that closes first
+// may reset what the client has not read yet.
+func answer(c *tls.Conn) {
+	defer c.Close()
+	if c.Handshake() == nil {
+		_, _ = io.Copy(io.Discard, c)
 	}
 }
 
@@ -181,6 +190,28 @@ func TestUpAndDown(t *testing.T) {
 		must(t, l.Node("r3").Start(t.Context()))
 		if p, err := l.Node("r3").Process(); err != nil || p == r3 || !p.Alive() {
 			t.Errorf("new agent %v, %v", p, err)
+		}
+	})
+
+	t.Run("Up revives what died", func(t *testing.T) {
+		for _, name := range []string{topology.ControllerNode, "r3"} {
+			n := l.Node(name)
+			before, err := n.Process()
+			must(t, err)
+			must(t, n.Kill())
+			again, err := Up(t.Context(), o)
+			must(t, err)
+			again.Close()
+			if p, err := n.Process(); err != nil || p == before || !p.Alive() {
+				t.Errorf("%s runs as %v after Up, %v; before the kill as %v", name, p, err, before)
+			}
+		}
+		st, err := Examine(t.Context(), o)
+		must(t, err)
+		for _, n := range st.Nodes {
+			if n.Service != nil && !n.Service.Reachable {
+				t.Errorf("the service of %s does not answer", n.Name)
+			}
 		}
 	})
 

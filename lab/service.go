@@ -81,9 +81,12 @@ func (o Options) file(s service, suffix string) string {
 func (l *Lab) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	for _, s := range l.opts.services() {
+	services := l.opts.services()
+	for i, s := range services {
 		if s.kind == "controller" {
-			if err := l.awaitAll(ctx); err != nil {
+			// Only those in front of it: what an earlier controller left
+			// behind says nothing about the one to come.
+			if err := l.awaitAll(ctx, services[:i]); err != nil {
 				return err
 			}
 			if err := l.crossing(ctx); err != nil {
@@ -94,14 +97,12 @@ func (l *Lab) start(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.awaitAll(ctx)
+	return l.awaitAll(ctx, services)
 }
 
-func (l *Lab) awaitAll(ctx context.Context) error {
-	for _, s := range l.opts.services() {
-		if _, err := process.Read(l.opts.file(s, ".pid")); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
+// awaitAll waits until services that were launched answer.
+func (l *Lab) awaitAll(ctx context.Context, services []service) error {
+	for _, s := range services {
 		if err := l.await(ctx, s); err != nil {
 			return err
 		}
