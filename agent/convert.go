@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"slices"
+
 	"github.com/openifit/openifit/agent/compile"
 	"github.com/openifit/openifit/agent/export"
 	"github.com/openifit/openifit/agent/meter"
@@ -88,7 +90,7 @@ func exportConfig(r *compile.Result, l links) export.Config {
 		e := export.Policy{
 			PolicyRef: p.PolicyRef, Name: p.Name, Owner: p.Owner,
 			Collectors: p.Export.Collectors, Failover: p.Export.Failover,
-			FlowKeys: p.FlowKeys, Delay: measuresDelay(p), BatchTimeout: p.Export.BatchTimeout,
+			FlowKeys: p.FlowKeys, Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
 			MaxRecords: p.Export.MaxRecords, MaxOctets: p.Export.MaxOctets,
 		}
 		switch p.Select.Algorithm {
@@ -102,6 +104,28 @@ func exportConfig(r *compile.Result, l links) export.Config {
 		out.Policies = append(out.Policies, e)
 	}
 	return out
+}
+
+// without names the Information Elements that a metering policy did not choose.
+func without(p *compile.Policy) (names []string) {
+	if p.Technique != yang.TECHNIQUE_FLOW_METERING {
+		return nil
+	}
+	for _, e := range []struct {
+		element yang.DATA_ELEMENT
+		names   []string
+	}{
+		{yang.DATA_ELEMENT_TCP_FLAGS, []string{"tcpControlBits"}},
+		{yang.DATA_ELEMENT_FLOW_TIMES, []string{"flowStartMilliseconds", "flowEndMilliseconds"}},
+		{yang.DATA_ELEMENT_TTL_RANGE, []string{"minimumTTL", "maximumTTL"}},
+		{yang.DATA_ELEMENT_INGRESS_INTERFACE, []string{"ingressInterface"}},
+		{yang.DATA_ELEMENT_EGRESS_INTERFACE, []string{"egressInterface"}},
+	} {
+		if !slices.Contains(p.Elements, e.element) {
+			names = append(names, e.names...)
+		}
+	}
+	return names
 }
 
 func measuresDelay(p *compile.Policy) bool {

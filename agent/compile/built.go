@@ -11,8 +11,12 @@ import (
 type technique struct {
 	// leaves are the leaves of a policy that are honoured.
 	leaves set
-	// elements are the data elements that the technique's records hold.
-	elements []yang.DATA_ELEMENT
+	// always are the data elements that every record of the technique holds.
+	always []yang.DATA_ELEMENT
+	// usual are those that records hold unless others are chosen.
+	usual []yang.DATA_ELEMENT
+	// onDemand are those that records hold when they are chosen.
+	onDemand []yang.DATA_ELEMENT
 	// private: the records consist of private Information Elements.
 	private bool
 }
@@ -68,12 +72,14 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				"data-export/config/idle-timeout",
 				"data-export/config/drain-interval",
 			}),
-			elements: []yang.DATA_ELEMENT{
+			always: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_PACKET_COUNT, yang.DATA_ELEMENT_OCTET_COUNT,
+			},
+			usual: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_TCP_FLAGS, yang.DATA_ELEMENT_FLOW_TIMES, yang.DATA_ELEMENT_TTL_RANGE,
 				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
-				yang.DATA_ELEMENT_TRANSIT_DELAY,
 			},
+			onDemand: []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY},
 		},
 		yang.TECHNIQUE_FLOW_SKETCH: {
 			leaves: paths(common, []string{
@@ -81,14 +87,14 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				"sketch/config/epoch",
 				"sketch/config/threshold-octets-per-second",
 			}),
-			elements: []yang.DATA_ELEMENT{
+			always: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_PACKET_COUNT, yang.DATA_ELEMENT_OCTET_COUNT,
 			},
 			private: true,
 		},
 		yang.TECHNIQUE_PBT_M: {
 			leaves: paths(common, selection, []string{"encapsulation/config/mark"}),
-			elements: []yang.DATA_ELEMENT{
+			always: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_NODE_ID, yang.DATA_ELEMENT_TTL, yang.DATA_ELEMENT_FLOW_KEYS,
 				yang.DATA_ELEMENT_PACKET_ID, yang.DATA_ELEMENT_PACKET_LENGTH,
 				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
@@ -107,8 +113,8 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				"triggers/trigger/config/hold-time",
 				"triggers/trigger/config/report",
 			}),
-			elements: []yang.DATA_ELEMENT{
-				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_TTL, yang.DATA_ELEMENT_TRANSIT_DELAY,
+			always: []yang.DATA_ELEMENT{
+				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_TTL,
 				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
 			},
 			private: true,
@@ -124,7 +130,7 @@ func Techniques() []yang.TECHNIQUE { return slices.Sorted(maps.Keys(builtTechniq
 func DataElements() []yang.DATA_ELEMENT {
 	var out []yang.DATA_ELEMENT
 	for _, t := range builtTechniques() {
-		out = append(out, t.elements...)
+		out = slices.Concat(out, t.always, t.usual, t.onDemand)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

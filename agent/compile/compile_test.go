@@ -107,6 +107,10 @@ func selection(leaves string) string { return `"packet-selection": {"config": {`
 
 func exported(leaves string) string { return `"data-export": {"config": {` + leaves + `}}` }
 
+func chosen(elements ...string) string {
+	return `"data-selection": {"config": {"data-element": ["` + strings.Join(elements, `", "`) + `"]}}`
+}
+
 func at(leaves string) string {
 	return `"observation-points": {"observation-point": [{"name": "a", "config": {"name": "a", ` + leaves + `}}]}`
 }
@@ -124,6 +128,8 @@ func exact(id, leaves string) string {
 }
 
 const (
+	withDelay = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TRANSIT_DELAY"]}}`
+
 	marked = `"encapsulation": {"config": {"mark": "m"}}`
 	p      = "/ifit/policies/policy[name=p]"
 	five   = `"source-address": "10.0.0.1", "destination-address": "10.0.0.2", "protocol": 17, "source-port": 1, "destination-port": 2`
@@ -152,6 +158,16 @@ func TestRefusals(t *testing.T) {
 		{"leaf of another technique", policy("FLOW_METERING", marked), p + "/encapsulation/config/mark", compile.NotBuilt, "not built"},
 		{"triggers of a metering policy", policy("FLOW_METERING", trigger(`"metric": "NEW_FLOW"`)), p + "/triggers/trigger[name=t]/config/name", compile.NotBuilt, "not built"},
 		{"data element", policy("FLOW_METERING", `"data-selection": {"config": {"data-element": ["QUEUE_DEPTH"]}}`), p + "/data-selection/config/data-element", compile.NotBuilt, "QUEUE_DEPTH"},
+		{"fewer data elements", policy("FLOW_METERING", chosen("OCTET_COUNT")), p + "/data-selection/config/data-element", compile.NotBuilt, "always hold FLOW_KEYS, PACKET_COUNT; choosing fewer is not built in this release"},
+		{"fewer data elements of postcards", policy("PBT_M", marked, chosen("NODE_ID")), p + "/data-selection/config/data-element", compile.NotBuilt, "records of PBT_M always hold TTL, FLOW_KEYS, PACKET_ID"},
+		{"fewer data elements of a sketch", policy("FLOW_SKETCH", chosen("FLOW_KEYS")), p + "/data-selection/config/data-element", compile.NotBuilt, "always hold PACKET_COUNT, OCTET_COUNT"},
+		{"events without their delay", policy("EVENT_MONITOR", trigger(`"metric": "TRANSIT_DELAY", "threshold": "1"`), chosen("FLOW_KEYS", "TTL", "INGRESS_INTERFACE", "EGRESS_INTERFACE")),
+			p + "/data-selection/config/data-element", compile.NotBuilt, "always hold TRANSIT_DELAY"},
+		{"delay of new flows", policy("EVENT_MONITOR", trigger(`"metric": "NEW_FLOW"`), chosen("FLOW_KEYS", "TTL", "INGRESS_INTERFACE", "EGRESS_INTERFACE", "TRANSIT_DELAY")),
+			p + "/data-selection/config/data-element", compile.NotBuilt, "TRANSIT_DELAY in records of this"},
+		{"data element twice", policy("FLOW_METERING", chosen("FLOW_KEYS", "FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT")), p + "/data-selection/config/data-element", compile.Invalid, "given twice"},
+		{"data element declined", `{"admission": {"config": {"data-element": ["FLOW_KEYS"]}}, "policies": {"policy": [{"name": "p", "config": {"name": "p", "technique": "FLOW_METERING"}}]}}`,
+			p + "/data-selection/config/data-element", compile.NotAdmitted, "PACKET_COUNT is not admitted"},
 		{"flow key", policy("FLOW_METERING", `"flow-selection": {"config": {"flow-keys": ["applicationId"]}}`), p + "/flow-selection/config/flow-keys", compile.NotBuilt, "applicationId"},
 		{"inner header", policy("FLOW_METERING", `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.NotBuilt, "not built"},
 		{"sketch as source", policy("PBT_M", marked, `"flow-selection": {"config": {"source": "SKETCH"}}`), p + "/flow-selection/config/source", compile.NotBuilt, "SKETCH"},
@@ -177,7 +193,7 @@ func TestRefusals(t *testing.T) {
 		{"interface dangles", policy("FLOW_METERING", at(`"interface": "eth7"`)), p + "/observation-points/observation-point[name=a]/config/interface", compile.NotFound, "not under /ifit/interfaces"},
 		{"point without place", policy("FLOW_METERING", at(`"direction": "INGRESS"`)), p + "/observation-points/observation-point[name=a]/config", compile.Invalid, "needs an interface"},
 		{"point with two places", policy("FLOW_METERING", at(`"interface": "edge", "interface-role": "CORE"`)), p + "/observation-points/observation-point[name=a]/config", compile.Invalid, "not both"},
-		{"delay at ingress", policy("FLOW_METERING", at(`"interface": "edge", "direction": "INGRESS"`), `"data-selection": {"config": {"data-element": ["TRANSIT_DELAY"]}}`),
+		{"delay at ingress", policy("FLOW_METERING", at(`"interface": "edge", "direction": "INGRESS"`), withDelay),
 			p + "/observation-points/observation-point[name=a]/config/direction", compile.Invalid, "EGRESS only"},
 		{"events at ingress", policy("EVENT_MONITOR", at(`"interface": "edge", "direction": "INGRESS"`), trigger(`"metric": "NEW_FLOW"`)),
 			p + "/observation-points/observation-point[name=a]/config/direction", compile.NotBuilt, "INGRESS"},
@@ -275,7 +291,7 @@ func TestPrivateElementsNeedAnEnterpriseNumber(t *testing.T) {
 	for _, part := range []string{
 		policy("PBT_M", marked, exported(`"collector": ["c"]`)),
 		policy("FLOW_SKETCH", exported(`"collector": ["c"]`)),
-		policy("FLOW_METERING", exported(`"collector": ["c"]`), `"data-selection": {"config": {"data-element": ["TRANSIT_DELAY"]}}`),
+		policy("FLOW_METERING", exported(`"collector": ["c"]`), withDelay),
 	} {
 		in := tree(t, node, part)
 		in.Domain.Config.EnterpriseNumber = nil

@@ -56,9 +56,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	p.refuseOthers(path, in, technique.leaves)
 	d.where = p.where(path, in.GetObservationPoints())
 	d.flowSelection(path+"/flow-selection", in.GetFlowSelection())
-	d.Elements = p.elements(path, in.GetDataSelection().GetConfig().GetDataElement(), technique.elements)
 	d.Export = p.export(path, in.GetDataExport())
-	p.directions(d)
 	switch d.Technique {
 	case yang.TECHNIQUE_FLOW_METERING:
 		d.FlowKeys, d.fields = p.keys(path+"/flow-selection", in.GetFlowSelection().GetConfig())
@@ -74,7 +72,13 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		d.SketchFloor = s.GetThresholdOctetsPerSecond()
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		d.Triggers = p.triggers(path, in.GetTriggers())
+		if watchesDelay(d.Triggers) {
+			technique.always = slices.Concat(technique.always, []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY})
+		}
 	}
+	d.Elements = p.elements(path+"/data-selection/config/data-element", &technique, d.Technique,
+		in.GetDataSelection().GetConfig().GetDataElement())
+	p.directions(d)
 	return d
 }
 
@@ -95,20 +99,6 @@ func (d *definition) flowSelection(path string, in *yang.Policy_FlowSelection) {
 	default:
 		p.notBuilt(path+"/config/source", source)
 	}
-}
-
-// elements checks data elements against those that the records hold.
-func (p *problems) elements(path string, asked, built []yang.DATA_ELEMENT) []yang.DATA_ELEMENT {
-	for i, e := range asked {
-		at := path + "/data-selection/config/data-element"
-		switch {
-		case !slices.Contains(built, e):
-			p.add(NotBuilt, at, "%s for this technique is %s", e, notBuilt)
-		case slices.Contains(asked[:i], e):
-			p.add(Invalid, at, "%s is given twice", e)
-		}
-	}
-	return slices.Clone(asked)
 }
 
 // where converts the Observation Points that the operator wrote.

@@ -63,7 +63,7 @@ func TestPlacement(t *testing.T) {
 			"edge ingress: strip unmark", "edge egress: unmark", "core0 ingress: unmark", "core1 ingress: unmark"}},
 		{"disabled", []string{noMarks, `{"policies": {"policy": [{"name": "p", "config": {"name": "p", "technique": "FLOW_METERING", "enabled": false}}]}}`}, nil},
 		{"metering", []string{noMarks, policy("FLOW_METERING")}, []string{"edge ingress: p=meter", "core0 ingress: p=meter"}},
-		{"metering with delay", []string{noMarks, policy("FLOW_METERING", `"data-selection": {"config": {"data-element": ["TRANSIT_DELAY"]}}`)},
+		{"metering with delay", []string{noMarks, policy("FLOW_METERING", withDelay)},
 			[]string{"edge ingress: stamp", "edge egress: p=meter+delay", "core0 ingress: stamp", "core0 egress: p=meter+delay"}},
 		{"a monitor by name", []string{noMarks, policy("FLOW_METERING", at(`"interface": "mon"`))}, []string{"mon ingress: p=meter", "mon egress: p=meter"}},
 		{"no role, by name", []string{noMarks, policy("FLOW_METERING", at(`"interface": "spare", "direction": "EGRESS"`))}, []string{"spare egress: p=meter"}},

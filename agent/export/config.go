@@ -53,7 +53,9 @@ type Policy struct {
 	// FlowKeys are the IANA names of the Flow Keys of metering policies.
 	FlowKeys []string
 	// Delay: flow records carry the node transit delay.
-	Delay        bool
+	Delay bool
+	// Without names Information Elements that the flow records leave out.
+	Without      []string
 	Selection    Selection
 	BatchTimeout time.Duration
 	// MaxRecords and MaxOctets per second, copies for several collectors

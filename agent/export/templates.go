@@ -68,6 +68,7 @@ func (t *templates) flows(p *Policy) (out byFamily, err error) {
 	o := records.FlowOptions{
 		TransitDelay: p.Delay && t.model.PEN() != 0,
 		Sampled:      p.Selection.Algorithm != 0,
+		Without:      p.Without,
 	}
 	for _, f := range []records.Family{records.IPv4, records.IPv6} {
 		if out[f], err = records.FlowTemplate(t.model, f, p.FlowKeys, o); err != nil {

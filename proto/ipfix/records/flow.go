@@ -91,6 +91,8 @@ type FlowOptions struct {
 	TransitDelay bool
 	// Sampled adds the selector of the packets.
 	Sampled bool
+	// Without leaves elements out that are no Flow Keys.
+	Without []string
 }
 
 // FlowTemplate composes a template from Flow Keys, which come first and in the
@@ -128,7 +130,9 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 	if o.Sampled {
 		rest = append(rest, "selectorId")
 	}
-	rest = slices.DeleteFunc(rest, func(name string) bool { return slices.Contains(specs, name) })
+	rest = slices.DeleteFunc(rest, func(name string) bool {
+		return slices.Contains(specs, name) || slices.Contains(o.Without, name)
+	})
 	return template(m, "flow", specs, rest)
 }
 

@@ -58,6 +58,10 @@ func TestFlowTemplate(t *testing.T) {
 			[]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface"}, counters...),
 			"ifitPolicyId", "ifitPolicyGeneration", "ifitNodeId", "ifitTransitDelayMinNanoseconds",
 			"ifitTransitDelayMaxNanoseconds", "ifitTransitDelaySumNanoseconds", "ifitTransitDelayPackets")},
+		{0, records.IPv4, records.FlowOptions{Without: []string{
+			"tcpControlBits", "flowStartMilliseconds", "flowEndMilliseconds", "minimumTTL", "maximumTTL", "ingressInterface"}},
+			[]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface",
+				"octetDeltaCount", "packetDeltaCount", "egressInterface", "flowDirection", "flowEndReason"}},
 	} {
 		tmpl, err := records.FlowTemplate(ie.NewModel(c.pen), c.family, keys, c.o)
 		if err != nil {
