@@ -36,10 +36,11 @@ struct {
 	__type(value, struct ifit_rules);
 } label_rules SEC(".maps");
 
+/* Twice what a plan may list: a change holds the old and the new flows at once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 2 * 16384);
 	__type(key, struct ifit_flow_id);
 	__type(value, struct ifit_listed);
 } flow_list SEC(".maps");

@@ -120,7 +120,7 @@ static __always_inline bool make_step(struct ifit_condition *condition, const st
 		return false;
 	}
 	if (event) {
-		count->events++;
+		count_one(&count->events);
 		bpf_ringbuf_submit(event, 0);
 	}
 	return true;

@@ -48,6 +48,16 @@ static __always_inline struct ifit_trigger_counters *find_trigger_counters(__u32
 	return bpf_map_lookup_elem(&trigger_counters, &number);
 }
 
+/*
+ * Counts one. The sweep of ../xmit.bpf.c runs with bottom halves on, and a
+ * packet may interrupt it on the same CPU: a plain addition would lose that
+ * packet's count.
+ */
+static __always_inline void count_one(__u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
 /* A function of its own, so that the type of events gets into the object. */
 static __noinline void begin_event(struct ifit_event *event, const struct ifit_trigger *trigger, __u64 now)
 {
@@ -73,12 +83,12 @@ static __always_inline struct ifit_event *reserve_event(const struct ifit_trigge
 	if (!config)
 		return NULL;
 	if (!take_limit(IFIT_LIMIT_EVENTS, &config->events, now)) {
-		count->suppressed++;
+		count_one(&count->suppressed);
 		return NULL;
 	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
-		count->lost++;
+		count_one(&count->lost);
 		return NULL;
 	}
 	begin_event(event, trigger, now);

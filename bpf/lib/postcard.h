@@ -58,7 +58,8 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 	}
 	if (!has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY))
 		pkt->now = bpf_ktime_get_ns();
-	if (!pkt->arrival)
+	/* A stamp that is there at ingress already is its sender's. */
+	if (!pkt->arrival && egress)
 		read_arrival(skb, pkt);
 	if (!take_limit(IFIT_LIMIT_POSTCARDS, &config->postcards, pkt->now)) {
 		count->postcards_suppressed++;

@@ -81,7 +81,7 @@ static __noinline void tell_flow(const struct __sk_buff *skb, const struct packe
 	event->previous_ingress_ifindex = path_ingress(before);
 	event->previous_egress_ifindex = path_egress(before);
 	event->previous_hop_limit = before;
-	count->events++;
+	count_one(&count->events);
 	bpf_ringbuf_submit(event, 0);
 }
 
