@@ -140,7 +140,7 @@ func (o *observation) adoptMaps(dir string, maps lasting) error {
 		maps.close()
 		return fmt.Errorf("inspect link: %w", err)
 	}
-	if err := unpinNext(dir); err != nil {
+	if err := settleSwap(dir, info.Program); err != nil {
 		maps.close()
 		return err
 	}
@@ -166,8 +166,27 @@ func (o *observation) adoptMaps(dir string, maps lasting) error {
 	return nil
 }
 
+// settleSwap ends a swap during which a process died: either its link update
+// took place or it did not.
+func settleSwap(dir string, behindLink ebpf.ProgramID) error {
+	next, err := ebpf.LoadPinnedProgram(filepath.Join(dir, pinProgram+nextSuffix), nil)
+	if err != nil {
+		return unpinNext(dir)
+	}
+	defer next.Close()
+	info, err := next.Info()
+	if id, ok := programID(info, err); !ok || id != behindLink {
+		return unpinNext(dir)
+	}
+	// The rates may have their name already.
+	if err := succeed(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // open opens the pinned program and its rates, provided that they are those
-// behind the link: the process may have died between a swap and its pins.
+// behind the link.
 func (l *load) open(dir string, behindLink ebpf.ProgramID) {
 	program, err := ebpf.LoadPinnedProgram(filepath.Join(dir, pinProgram), nil)
 	if err != nil {

@@ -126,10 +126,12 @@ func unpinNext(dir string) error {
 	return errors.Join(errs...)
 }
 
-// succeed gives the pins of the new program the names of its predecessor's.
+// succeed gives the pins of the new program the names of its predecessor's;
+// the program comes last, so that as long as it has its old name it tells a
+// successor of this process that there is something left to do.
 func succeed(dir string) error {
 	var errs []error
-	for _, name := range []string{pinProgram, pinLive} {
+	for _, name := range []string{pinLive, pinProgram} {
 		if err := os.Rename(filepath.Join(dir, name+nextSuffix), filepath.Join(dir, name)); err != nil {
 			errs = append(errs, fmt.Errorf("rename pin: %w", err))
 		}
