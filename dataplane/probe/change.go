@@ -60,6 +60,8 @@ var errOver = errors.New("the change was committed or aborted before")
 // before; should even that have failed, the error says so.
 func (c *Change) Commit() error {
 	e := c.engine
+	e.preparing.Lock()
+	defer e.preparing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

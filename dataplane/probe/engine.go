@@ -51,8 +51,9 @@ type Engine struct {
 	closed  bool
 
 	// draining is held while tables are drained, sweeping while conditions are
-	// looked through; either is taken before mu.
-	draining, sweeping sync.Mutex
+	// looked through, preparing while a change is made or committed: it reads
+	// memory of running programs that a commit unmaps. Each is taken before mu.
+	draining, sweeping, preparing sync.Mutex
 }
 
 // ErrClosed says that the engine was closed or destroyed before.
@@ -97,6 +98,8 @@ func (e *Engine) Close() error {
 	defer e.draining.Unlock()
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
+	e.preparing.Lock()
+	defer e.preparing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.release()
@@ -109,13 +112,18 @@ func (e *Engine) Destroy() error {
 	defer e.draining.Unlock()
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
+	e.preparing.Lock()
+	defer e.preparing.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return ErrClosed
 	}
-	// A tcx link detaches with its last reference: the pin, then the descriptor.
-	return errors.Join(e.pins.removeAll(), e.release())
+	errs := []error{e.pins.removeAll()}
+	for _, o := range e.points {
+		errs = append(errs, o.link.Detach())
+	}
+	return errors.Join(append(errs, e.release())...)
 }
 
 func (e *Engine) release() error {

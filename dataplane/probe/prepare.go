@@ -16,6 +16,8 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	if err := next.Validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
+	e.preparing.Lock()
+	defer e.preparing.Unlock()
 	e.mu.Lock()
 	c := &Change{engine: e, next: next}
 	err = ErrClosed

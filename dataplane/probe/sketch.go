@@ -210,12 +210,14 @@ func (e *Engine) EndSketchEpoch(id plan.PointID, read func(*ebpf.Map) error) err
 		e.mu.Unlock()
 		return ErrClosed
 	}
-	o := e.points[id]
+	var s *sketch
+	if o := e.points[id]; o != nil {
+		s = o.sketch
+	}
 	e.mu.Unlock()
-	if o == nil || o.sketch == nil {
+	if s == nil {
 		return nil
 	}
-	s := o.sketch
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
