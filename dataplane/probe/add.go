@@ -60,7 +60,7 @@ func (c *Change) add(p plan.Point) error {
 			})
 			return err
 		},
-		undo: func() error { return o.link.Close() },
+		undo: func() error { return detach(o.link) },
 	}, step{
 		name: fmt.Sprintf("pin the link of point %s", p.ID), rank: r,
 		do:   func() error { return o.link.Pin(e.pins.link(p.ID)) },

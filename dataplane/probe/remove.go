@@ -1,8 +1,11 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/cilium/ebpf/link"
 
 	"github.com/openifit/openifit/dataplane/plan"
 )
@@ -23,7 +26,7 @@ func (c *Change) remove(o *observation) {
 func (e *Engine) dismiss(o *observation) {
 	id := o.point.ID
 	delete(e.points, id)
-	e.warn("detach", id, o.link.Close())
+	e.warn("detach", id, detach(o.link))
 	o.load.close()
 	o.sketch.close()
 	if o.tables == nil {
@@ -37,6 +40,11 @@ func (e *Engine) dismiss(o *observation) {
 	o.tables.retired = dir
 	e.retired = append(e.retired, o.tables)
 }
+
+// detach takes a program off its interface at once. Closing alone does not:
+// before Linux 6.18 a pin that was removed holds its link for some time yet, and
+// packets would be counted into tables that nobody drains any more.
+func detach(l link.Link) error { return errors.Join(l.Detach(), l.Close()) }
 
 // bury dismisses the points whose interfaces are gone: their links are
 // attached to nothing, and an interface of the same number is another one.
