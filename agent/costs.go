@@ -62,7 +62,7 @@ func (s *statistics) read() export.Statistics {
 		out.InsertRefused += p.Refused
 	}
 	out.RingLost = view.lost()
-	out.IgnoredPackets = out.InsertRefused + out.RingLost
+	out.IgnoredPackets = out.InsertRefused + out.RingLost + s.counters.meter.Unknown()
 	out.FirstIgnored, out.LastIgnored = s.span(out.IgnoredPackets)
 	now := s.current()
 	if now == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/fnv"
+	"maps"
 	"sync"
 
 	"github.com/openifit/openifit/agent/compile"
@@ -43,6 +44,7 @@ func (h *heavyFlows) take(list []flow.HeavyFlow) {
 		return
 	}
 	id := list[0].Policy.ID
+	h.forget(numbers(now.snapshot))
 	for i := range now.result.Policies {
 		if p := &now.result.Policies[i]; p.ID == id {
 			list = above(p, list)
@@ -84,6 +86,13 @@ func (h *heavyFlows) remember(policy uint32, list []flow.HeavyFlow) {
 		now[list[i].ID] = since
 	}
 	h.since[policy] = now
+}
+
+// forget drops what is remembered for policies that are gone.
+func (h *heavyFlows) forget(policies map[uint32]bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.DeleteFunc(h.since, func(id uint32, _ map[flow.ID]int64) bool { return !policies[id] })
 }
 
 // show writes the list of the last epoch into the state of a policy.
