@@ -7,6 +7,7 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/openifit/openifit/agent/intent/schema"
 )
@@ -14,6 +15,10 @@ import (
 // maxPaths bounds the paths of one Get or Subscribe and the operations of one
 // Set.
 const maxPaths = 10_000
+
+// maxAnswer bounds the answer to a Get in octets: the same subtree can be asked
+// for by each of its paths.
+const maxAnswer = 128 << 20
 
 // Get answers with one notification per path, all of one moment as far as the
 // configuration goes.
@@ -50,6 +55,7 @@ func (s *Server) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse
 	}
 	view := s.tree.view(slices.Concat(wanted...), true)
 	resp := &gpb.GetResponse{}
+	size := 0
 	for i, patterns := range wanted {
 		if err := ctx.Err(); err != nil {
 			return nil, status.FromContextError(err).Err()
@@ -72,6 +78,9 @@ func (s *Server) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse
 			// A container without content exists all the same.
 			l := s.schema.Find(patterns[0], view)[0]
 			n.Update = append(n.Update, &gpb.Update{Path: relative(l.Path, r, origin), Val: enc.raw([]byte("{}"))})
+		}
+		if size += proto.Size(n); size > maxAnswer {
+			return nil, status.Errorf(codes.ResourceExhausted, "the answer is longer than %d octets; ask for less at a time", maxAnswer)
 		}
 		resp.Notification = append(resp.Notification, n)
 	}

@@ -36,6 +36,9 @@ func (s *Server) NewGRPC(t *tls.Config) *grpc.Server {
 		grpc.ChainUnaryInterceptor(s.recoverUnary),
 		grpc.ChainStreamInterceptor(s.recoverStream),
 		grpc.MaxRecvMsgSize(maxMessage),
+		// Who stops the server takes away what handlers work with, and a Set
+		// must not end between the kernel and the disk.
+		grpc.WaitForHandlers(true),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTime}),

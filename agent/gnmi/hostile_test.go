@@ -255,3 +255,17 @@ func TestPanic(t *testing.T) {
 	n.get(t, "/ifit/state")
 	n.mustSet(t, update(t, atX+"/config/priority", "1"))
 }
+
+// TestHugeAnswer asks ten thousand times for the whole tree: the answer is
+// refused before it fills the memory.
+func TestHugeAnswer(t *testing.T) {
+	n := start(t)
+	n.fill(t)
+	n.state.SetPolicy("x", func(st *yang.Policy_State) { st.LastError = ygot.String(strings.Repeat("e", 64<<10)) })
+	req := &gpb.GetRequest{Encoding: gpb.Encoding_JSON_IETF}
+	for range 10_000 {
+		req.Path = append(req.Path, path(t, "/ifit"))
+	}
+	_, err := n.client.Get(t.Context(), req)
+	wantCode(t, err, codes.ResourceExhausted, "ask for less")
+}
