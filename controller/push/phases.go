@@ -3,7 +3,7 @@ package push
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +16,8 @@ import (
 // install brings the wanted policy to all nodes, phase by phase: end nodes,
 // path nodes, head nodes. A policy that changes packets goes on to the next
 // phase only when the phase before is done: a refusal ends the push, a node
-// that is away leaves the later phases pending. What only takes flows away goes
+// that is away leaves the later phases pending. Any other policy goes to
+// whoever takes it, and only the refusal of all is one of the push. What only takes flows away goes
 // the other way, so that a flow is not marked any more when nobody reports it.
 func (p *Pusher) install(ctx context.Context, name string, e *entry, before *policy.Policy) (refusal error) {
 	defer p.cfg.Changed(name)
@@ -43,11 +44,29 @@ func (p *Pusher) install(ctx context.Context, name string, e *entry, before *pol
 		}
 		refused, away := p.missing(e, phase)
 		if len(refused) > 0 {
-			return fmt.Errorf("%s", strings.Join(refused, "; "))
+			return refusalOf(refused)
 		}
 		waits = strings.Join(away, ", ")
 	}
-	return nil
+	return p.refusedByAll(e)
+}
+
+func refusalOf(reasons []string) error { return errors.New(strings.Join(reasons, "; ")) }
+
+// refusedByAll is the nodes' refusals when none that the policy is meant for
+// takes it or may take it later.
+func (p *Pusher) refusedByAll(e *entry) error {
+	var meant []string
+	for _, node := range slices.Sorted(maps.Keys(p.nodes)) {
+		if e.isMeantFor(node) {
+			meant = append(meant, node)
+		}
+	}
+	refused, _ := p.missing(e, meant)
+	if len(refused) == 0 || len(refused) < len(meant) {
+		return nil
+	}
+	return refusalOf(refused)
 }
 
 // raisesWhatIsThere tells whether a policy raises one that every node has
@@ -170,13 +189,18 @@ func (p *Pusher) change(ctx context.Context, name string, e *entry, node string,
 	}
 	changes := diff(have, want)
 	switch {
-	case want == nil && !n.known && !n.pending && !n.refused:
-		// The node has never been given the policy.
-		changes = nil
+	case want == nil && !n.known && !n.pending:
+		// The node was never given the policy, or has refused it: one of that
+		// name which it may have is not ours.
+		changes, n.refused, n.err = nil, false, ""
 	case want == nil && changes == nil && (n.pending || n.refused || !n.known):
 		changes = []policy.Change{{Op: policy.Delete, Path: policy.Path(name)}}
 	}
 	obstacle := p.obstacle(node)
+	if len(changes) == 0 && have != nil && want != nil && obstacle == "" {
+		// It has what is wanted, whatever was wanted in the meantime.
+		n.refused, n.pending, n.err = false, false, ""
+	}
 	if obstacle != "" && (len(changes) > 0 || n.pending) {
 		n.pending, n.refused, n.err = true, false, obstacle
 	}

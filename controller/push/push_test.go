@@ -272,6 +272,55 @@ func TestApplyRefused(t *testing.T) {
 			}
 		}
 	})
+	t.Run("what no node takes is forgotten", func(t *testing.T) {
+		d, docs := line(), documents(t)
+		d.nodes["r2"].policies["p"] = "somebody else's"
+		for _, n := range d.nodes {
+			n.refuse = "name=p"
+		}
+		p := d.pusher(t, docs)
+		results, err := p.Apply(t.Context(), parse(t, "FLOW_METERING", ""), nil)
+		if !errors.Is(err, push.ErrRolledBack) || strings.Count(err.Error(), "no room") != 4 || strings.Count(states(results), "REFUSED") != 4 {
+			t.Errorf("results %s, %v", states(results), err)
+		}
+		if all, err := docs.All(); err != nil || len(all) != 0 || len(p.Policies()) != 0 || p.Results("p") != nil {
+			t.Errorf("stored %q, %v; policies %v, results %v", all, err, p.Policies(), p.Results("p"))
+		}
+		if log := d.take(); len(log) != 4 || d.nodes["r2"].policies["p"] == "" {
+			t.Errorf("nodes that refused were told more: %q", log)
+		}
+	})
+	t.Run("a change that no node takes is forgotten", func(t *testing.T) {
+		d := line()
+		p := d.pusher(t, documents(t))
+		before := parse(t, "FLOW_METERING", "")
+		if _, err := p.Apply(t.Context(), before, nil); err != nil {
+			t.Fatal(err)
+		}
+		_, _, since := p.Policy("p")
+		for _, n := range d.nodes {
+			n.refuse = "name=p"
+		}
+		_, err := p.Apply(t.Context(), parse(t, "FLOW_METERING", `, "priority": 7`), nil)
+		if !errors.Is(err, push.ErrRolledBack) || strings.Contains(err.Error(), "set back") {
+			t.Errorf("error %v", err)
+		}
+		want, _, applied := p.Policy("p")
+		if want != before || !applied.Equal(since) || states(p.Results("p")) != "r1 APPLIED, r2 APPLIED, r3 APPLIED, r5 APPLIED" {
+			t.Errorf("policy %v since %v, results %+v", want, applied, p.Results("p"))
+		}
+	})
+	t.Run("what a node may take later stays", func(t *testing.T) {
+		d := line()
+		for _, n := range d.nodes {
+			n.refuse = "name=p"
+		}
+		d.nodes["r3"].away = true
+		results, err := d.pusher(t, documents(t)).Apply(t.Context(), parse(t, "FLOW_METERING", ""), nil)
+		if err != nil || states(results) != "r1 REFUSED, r2 REFUSED, r3 PENDING, r5 REFUSED" {
+			t.Errorf("results %s, %v", states(results), err)
+		}
+	})
 	t.Run("unknown node", func(t *testing.T) {
 		p := line().pusher(t, documents(t))
 		if _, err := p.Apply(t.Context(), parse(t, "PBT_M", ""), []string{"r9"}); !errors.Is(err, push.ErrUnknownNode) || len(p.Policies()) != 0 {

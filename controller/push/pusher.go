@@ -109,8 +109,9 @@ func New(cfg Config) (*Pusher, error) {
 // ErrUnknownNode means that a policy is meant for a node that does not exist.
 var ErrUnknownNode = errors.New("there is no such node")
 
-// ErrRolledBack means that a node refused a policy that changes packets, and
-// that the nodes which had it already were set back.
+// ErrRolledBack means that a node refused a policy that changes packets, or
+// every node any other policy, and that the controller and the nodes which had
+// it already were set back to what was wanted before.
 var ErrRolledBack = errors.New("policy was rolled back")
 
 // Apply makes a policy the wanted one and pushes it, and answers when every
@@ -130,34 +131,34 @@ func (p *Pusher) Apply(ctx context.Context, want *policy.Policy, meant []string)
 		e = &entry{nodes: make(map[string]*onNode)}
 		p.entries[want.Name()] = e
 	}
-	before, beforeMeant, beforeApplied := e.want, e.meant, e.applied
+	before := *e
 	e.want, e.meant, e.applied = want, slices.Clone(meant), time.Now()
 	p.mu.Unlock()
 	if err := p.save(want.Name()); err != nil {
 		p.mu.Lock()
-		e.want, e.meant, e.applied = before, beforeMeant, beforeApplied
-		if before == nil && len(e.nodes) == 0 {
+		e.want, e.meant, e.applied = before.want, before.meant, before.applied
+		if before.want == nil && len(e.nodes) == 0 {
 			delete(p.entries, want.Name())
 		}
 		p.mu.Unlock()
 		return nil, err
 	}
-	refusal := p.install(ctx, want.Name(), e, before)
+	refusal := p.install(ctx, want.Name(), e, before.want)
 	if refusal == nil {
 		return p.Results(want.Name()), nil
 	}
 	results := p.Results(want.Name())
-	err := p.rollBack(ctx, want.Name(), e, before, beforeMeant)
+	err := p.rollBack(ctx, want.Name(), e, &before)
 	return results, errors.Join(fmt.Errorf("policy %s: %w: %w", want.Name(), ErrRolledBack, refusal), err)
 }
 
 // rollBack sets the nodes back to what was wanted before.
-func (p *Pusher) rollBack(ctx context.Context, name string, e *entry, before *policy.Policy, meant []string) error {
+func (p *Pusher) rollBack(ctx context.Context, name string, e, before *entry) error {
 	p.mu.Lock()
-	e.want, e.meant = before, meant
+	e.want, e.meant, e.applied = before.want, before.meant, before.applied
 	p.mu.Unlock()
 	err := p.save(name)
-	if before == nil {
+	if before.want == nil {
 		p.uninstall(ctx, name, e)
 	} else if refusal := p.install(ctx, name, e, nil); refusal != nil {
 		err = errors.Join(err, fmt.Errorf("set back: %w", refusal))

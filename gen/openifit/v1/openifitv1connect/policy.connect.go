@@ -57,7 +57,8 @@ type PolicyServiceClient interface {
 	GetPolicy(context.Context, *connect.Request[v1.GetPolicyRequest]) (*connect.Response[v1.GetPolicyResponse], error)
 	// ApplyPolicy creates or replaces a policy and pushes it to the nodes: end nodes first, head nodes last, so that no
 	// packet carries what nobody removes. It answers when every node has answered or could not be reached; a node's refusal
-	// stands in its status. INVALID_ARGUMENT: the text is not a policy.
+	// stands in its status. INVALID_ARGUMENT: the text is not a policy. FAILED_PRECONDITION: a node refused a policy that
+	// changes packets, or every node refused; what was wanted before stands again, and the message holds the refusals.
 	ApplyPolicy(context.Context, *connect.Request[v1.ApplyPolicyRequest]) (*connect.Response[v1.ApplyPolicyResponse], error)
 	// DeletePolicy removes a policy from the nodes, head nodes first. NOT_FOUND when there is no such policy.
 	DeletePolicy(context.Context, *connect.Request[v1.DeletePolicyRequest]) (*connect.Response[v1.DeletePolicyResponse], error)
@@ -151,7 +152,8 @@ type PolicyServiceHandler interface {
 	GetPolicy(context.Context, *connect.Request[v1.GetPolicyRequest]) (*connect.Response[v1.GetPolicyResponse], error)
 	// ApplyPolicy creates or replaces a policy and pushes it to the nodes: end nodes first, head nodes last, so that no
 	// packet carries what nobody removes. It answers when every node has answered or could not be reached; a node's refusal
-	// stands in its status. INVALID_ARGUMENT: the text is not a policy.
+	// stands in its status. INVALID_ARGUMENT: the text is not a policy. FAILED_PRECONDITION: a node refused a policy that
+	// changes packets, or every node refused; what was wanted before stands again, and the message holds the refusals.
 	ApplyPolicy(context.Context, *connect.Request[v1.ApplyPolicyRequest]) (*connect.Response[v1.ApplyPolicyResponse], error)
 	// DeletePolicy removes a policy from the nodes, head nodes first. NOT_FOUND when there is no such policy.
 	DeletePolicy(context.Context, *connect.Request[v1.DeletePolicyRequest]) (*connect.Response[v1.DeletePolicyResponse], error)
