@@ -205,8 +205,12 @@ func (l *Loop) clear(ctx context.Context) error {
 		return l.force(ctx, decisions, meant)
 	}
 	next, decisions := l.samplingConfig().Withdraw(now, l.sampling, why)
+	if err := l.force(ctx, decisions, nil); err != nil {
+		// Thrown again, the switch tries again.
+		return err
+	}
 	l.sampling = next
-	return l.force(ctx, decisions, nil)
+	return nil
 }
 
 // force carries decisions out whether or not they can be written down.
@@ -214,8 +218,7 @@ func (l *Loop) force(ctx context.Context, decisions []decide.Decision, meant []s
 	var errs []error
 	for i := range decisions {
 		id, err := l.writeDown(&decisions[i], decide.Record{})
-		errs = append(errs, err)
-		l.do(ctx, id, &decisions[i], meant)
+		errs = append(errs, err, l.do(ctx, id, &decisions[i], meant))
 	}
 	return errors.Join(errs...)
 }

@@ -175,7 +175,9 @@ func (l *Loop) carryOut(ctx context.Context, decisions []decide.Decision, record
 		if err != nil {
 			return err
 		}
-		l.do(ctx, id, &decisions[i], meant)
+		// A refusal stands in the results; the loop sees what the controller
+		// holds now.
+		_ = l.do(ctx, id, &decisions[i], meant)
 	}
 	return nil
 }
@@ -195,19 +197,18 @@ func (l *Loop) writeDown(d *decide.Decision, record decide.Record) (uint64, erro
 
 // do pushes what was decided under a number, 0 for none, and notes what came of
 // it.
-func (l *Loop) do(ctx context.Context, id uint64, d *decide.Decision, meant []string) {
+func (l *Loop) do(ctx context.Context, id uint64, d *decide.Decision, meant []string) error {
 	results, err := l.push(ctx, &d.Action, meant)
 	if err != nil {
-		// A refusal stands in the results; the loop sees what the controller
-		// holds now.
 		l.engine.cfg.Log.Warn("a decision was not carried out", "loop", l.spec.Name, "decision", id, "error", err)
 	}
 	if id == 0 {
-		return
+		return err
 	}
 	if err := l.engine.cfg.Journal.Resolve(id, results); err != nil {
 		l.engine.cfg.Log.Error("cannot write down what came of a decision", "decision", id, "error", err)
 	}
+	return err
 }
 
 // push carries one action out and returns how the nodes answered.

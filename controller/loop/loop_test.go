@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -309,6 +310,36 @@ func TestKillUnwritten(t *testing.T) {
 		if s.Mode != loop.Killed {
 			t.Errorf("loop %s is %s", s.Name, s.Mode)
 		}
+	}
+}
+
+// TestKillFails throws the kill switch when the controller cannot store that a
+// list becomes empty: the operator hears of it.
+func TestKillFails(t *testing.T) {
+	b := newBench(t, t.TempDir())
+	ctx := t.Context()
+	base, err := paths(t).WithFlows([]measure.Flow{elephant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.pusher.Apply(ctx, base, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(b.dir, "policies")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.engine.Set(ctx, "elephants", loop.Killed, loop.Budget{}); err == nil {
+		t.Error("the operator believes that the flows are off the list")
+	}
+	if err := os.MkdirAll(filepath.Join(b.dir, "policies"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	// Thrown again it does what it could not do before.
+	if err := b.engine.Set(ctx, "elephants", loop.Killed, loop.Budget{}); err != nil {
+		t.Error(err)
+	}
+	if p, _, _ := b.pusher.Policy("paths"); len(p.Flows()) != 0 {
+		t.Error("what the loop installed is still there")
 	}
 }
 
