@@ -37,6 +37,9 @@ func (p *problems) collector(at, name string, c *yang.Collector_Config) Collecto
 	if address.IsValid() && (address.IsUnspecified() || address.IsMulticast()) {
 		p.add(Invalid, at+"/address", "%s is not the address of one host", address)
 	}
+	if address.IsLinkLocalUnicast() && address.Is6() {
+		p.add(Invalid, at+"/address", "%s is a link-local address, which does not tell the interface", address)
+	}
 	out.Address = netip.AddrPortFrom(address, c.GetPort())
 	if c.SourceAddress != nil {
 		out.Source = p.address(at+"/source-address", *c.SourceAddress)

@@ -115,6 +115,15 @@ func at(leaves string) string {
 	return `"observation-points": {"observation-point": [{"name": "a", "config": {"name": "a", ` + leaves + `}}]}`
 }
 
+// points writes several observation points, numbered from 0.
+func points(leaves ...string) string {
+	var list []string
+	for i, l := range leaves {
+		list = append(list, fmt.Sprintf(`{"name": "%d", "config": {"name": "%d", %s}}`, i, i, l))
+	}
+	return `"observation-points": {"observation-point": [` + strings.Join(list, ",") + `]}`
+}
+
 func trigger(leaves string) string {
 	return `"triggers": {"trigger": [{"name": "t", "config": {"name": "t", ` + leaves + `}}]}`
 }
@@ -130,9 +139,10 @@ func exact(id, leaves string) string {
 const (
 	withDelay = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TRANSIT_DELAY"]}}`
 
-	marked = `"encapsulation": {"config": {"mark": "m"}}`
-	p      = "/ifit/policies/policy[name=p]"
-	five   = `"source-address": "10.0.0.1", "destination-address": "10.0.0.2", "protocol": 17, "source-port": 1, "destination-port": 2`
+	marked    = `"encapsulation": {"config": {"mark": "m"}}`
+	collected = `"data-export": {"config": {"collector": ["c"]}}`
+	p         = "/ifit/policies/policy[name=p]"
+	five      = `"source-address": "10.0.0.1", "destination-address": "10.0.0.2", "protocol": 17, "source-port": 1, "destination-port": 2`
 )
 
 func TestRefusals(t *testing.T) {
@@ -168,6 +178,17 @@ func TestRefusals(t *testing.T) {
 		{"data element twice", policy("FLOW_METERING", chosen("FLOW_KEYS", "FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT")), p + "/data-selection/config/data-element", compile.Invalid, "given twice"},
 		{"data element declined", `{"admission": {"config": {"data-element": ["FLOW_KEYS"]}}, "policies": {"policy": [{"name": "p", "config": {"name": "p", "technique": "FLOW_METERING"}}]}}`,
 			p + "/data-selection/config/data-element", compile.NotAdmitted, "PACKET_COUNT is not admitted"},
+		{"PBT_M without a collector", policy("PBT_M", `"encapsulation": {"config": {"mark": "m"}}`), p + "/data-export/config/collector", compile.Invalid, "PBT_M needs a collector"},
+		{"link-local collector", `{"collectors": {"collector": [{"name": "t", "config": {"name": "t", "address": "fe80::1"}}]}}`,
+			"/ifit/collectors/collector[name=t]/config/address", compile.Invalid, "link-local"},
+		{"bits beyond the prefix", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.1.2.3/8"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/source-prefix", compile.Invalid, "the prefix is 10.0.0.0/8"},
+		{"one side twice", policy("FLOW_METERING", points(`"interface": "edge"`, `"interface": "edge", "direction": "INGRESS"`)),
+			p + "/observation-points/observation-point[name=1]/config", compile.Invalid, "observes the same packets as " + p + "/observation-points/observation-point[name=0]"},
+		{"one role twice", policy("FLOW_METERING", points(`"interface-role": "CORE", "direction": "EGRESS"`, `"interface-role": "CORE", "direction": "EGRESS"`)),
+			p + "/observation-points/observation-point[name=1]/config", compile.Invalid, "observes the same packets"},
+		{"sketch at egress", policy("FLOW_SKETCH", at(`"interface": "edge", "direction": "EGRESS"`)),
+			p + "/observation-points/observation-point[name=a]/config/direction", compile.NotBuilt, "FLOW_SKETCH at EGRESS"},
 		{"flow key", policy("FLOW_METERING", `"flow-selection": {"config": {"flow-keys": ["applicationId"]}}`), p + "/flow-selection/config/flow-keys", compile.NotBuilt, "applicationId"},
 		{"inner header", policy("FLOW_METERING", `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.NotBuilt, "not built"},
 		{"sketch as source", policy("PBT_M", marked, `"flow-selection": {"config": {"source": "SKETCH"}}`), p + "/flow-selection/config/source", compile.NotBuilt, "SKETCH"},
@@ -221,7 +242,7 @@ func TestRefusals(t *testing.T) {
 			p + "/flow-selection/rules/rule[sequence-id=2]", compile.Invalid, "contradicts rule 1"},
 		{"hidden rule", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.0.0.0/8"`)+","+rule(9, `, "source-prefix": "10.1.0.0/16", "protocol": 6, "action": "DENY"`))),
 			p + "/flow-selection/rules/rule[sequence-id=9]", compile.Invalid, "never applies"},
-		{"duplicate", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.0.0.1/8"`)+","+rule(2, `, "source-prefix": "10.0.0.2/8"`))),
+		{"duplicate", policy("FLOW_METERING", rules(rule(1, `, "source-prefix": "10.0.0.0/8"`)+","+rule(2, `, "source-prefix": "10.0.0.0/8"`))),
 			p + "/flow-selection/rules/rule[sequence-id=2]", compile.Invalid, "duplicate of rule 1"},
 		{"ports of ICMP", policy("FLOW_METERING", rules(rule(1, `, "protocol": 1, "destination-port": 80`))),
 			p + "/flow-selection/rules/rule[sequence-id=1]/config/destination-port", compile.Invalid, "has no ports"},

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
@@ -66,6 +67,9 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		if d.mark = in.GetEncapsulation().GetConfig().GetMark(); d.mark == "" {
 			p.add(Invalid, path+"/encapsulation/config/mark", "PBT_M needs a mark")
 		}
+		if len(d.Export.Collectors) == 0 {
+			p.add(Invalid, path+"/data-export/config/collector", "PBT_M needs a collector: its postcards are kept nowhere else")
+		}
 	case yang.TECHNIQUE_FLOW_SKETCH:
 		s := in.GetSketch().GetConfig()
 		d.Sketch = plan.Sketch{TopK: s.GetTopK(), Epoch: milliseconds(s.GetEpoch())}
@@ -124,33 +128,48 @@ func (p *problems) where(path string, in *yang.Policy_ObservationPoints) []where
 		case w.iface != "" && w.role != yang.InterfaceRole_UNSET:
 			p.add(Invalid, w.path, "give an interface or an interface-role, not both")
 		default:
+			if i := slices.IndexFunc(out, w.overlaps); i >= 0 {
+				p.add(Invalid, w.path, "observes the same packets as %s", strings.TrimSuffix(out[i].path, "/config"))
+			}
 			out = append(out, w)
 		}
 	}
 	return out
 }
 
+// overlaps tells whether both name a side of an interface, or of a role.
+func (w where) overlaps(o where) bool {
+	return w.iface == o.iface && w.role == o.role &&
+		(w.direction == o.direction || w.direction == yang.Direction_BOTH || o.direction == yang.Direction_BOTH)
+}
+
 // directions refuses Observation Points at which a technique can do nothing.
+// BOTH is each direction that it has.
 func (p *problems) directions(d *definition) {
 	for _, w := range d.where {
 		at := w.path + "/direction"
-		switch d.Technique {
-		case yang.TECHNIQUE_FLOW_METERING:
-			if w.direction != yang.Direction_EGRESS && slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY) {
-				p.add(Invalid, at, "TRANSIT_DELAY is known at EGRESS only, not at %s", w.direction)
-			}
-		case yang.TECHNIQUE_EVENT_MONITOR:
-			if w.direction == yang.Direction_INGRESS {
-				p.add(NotBuilt, at, "EVENT_MONITOR at INGRESS is %s", notBuilt)
-			}
-		case yang.TECHNIQUE_FLOW_SKETCH:
-			if w.direction == yang.Direction_EGRESS {
-				p.add(NotBuilt, at, "FLOW_SKETCH at EGRESS is %s", notBuilt)
-			}
-		case yang.TECHNIQUE_PBT_M:
-			if w.role == yang.InterfaceRole_MONITOR {
-				p.add(Invalid, w.path+"/interface-role", "marks travel between EDGE and CORE interfaces")
-			}
+		switch {
+		case w.direction == yang.Direction_INGRESS && !d.has(flow.Ingress) && d.Technique == yang.TECHNIQUE_FLOW_METERING:
+			p.add(Invalid, at, "TRANSIT_DELAY is known at EGRESS only, not at %s", w.direction)
+		case w.direction == yang.Direction_INGRESS && !d.has(flow.Ingress),
+			w.direction == yang.Direction_EGRESS && !d.has(flow.Egress):
+			p.add(NotBuilt, at, "%s at %s is %s", d.Technique, w.direction, notBuilt)
+		}
+		if d.Technique == yang.TECHNIQUE_PBT_M && w.role == yang.InterfaceRole_MONITOR {
+			p.add(Invalid, w.path+"/interface-role", "marks travel between EDGE and CORE interfaces")
 		}
 	}
+}
+
+// has tells whether the technique measures in a direction.
+func (d *definition) has(direction flow.Direction) bool {
+	switch d.Technique {
+	case yang.TECHNIQUE_FLOW_METERING:
+		return direction == flow.Egress || !slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY)
+	case yang.TECHNIQUE_EVENT_MONITOR:
+		return direction == flow.Egress
+	case yang.TECHNIQUE_FLOW_SKETCH:
+		return direction == flow.Ingress
+	}
+	return true
 }

@@ -102,16 +102,19 @@ func (b *builder) find(name string) *iface {
 
 // actions says what a policy does at one side of an interface.
 func (b *builder) actions(d *definition, i *iface, direction flow.Direction) plan.Action {
+	if !d.has(direction) {
+		return 0
+	}
 	asked, byDefault := d.asks(i, direction), len(d.where) == 0 && i.inDomain()
 	switch d.Technique {
 	case yang.TECHNIQUE_FLOW_METERING:
 		return d.metering(asked, byDefault, direction)
 	case yang.TECHNIQUE_FLOW_SKETCH:
-		if direction == flow.Ingress && (asked || byDefault && i.role == yang.InterfaceRole_EDGE) {
+		if asked || byDefault && i.role == yang.InterfaceRole_EDGE {
 			return plan.ActSketch
 		}
 	case yang.TECHNIQUE_EVENT_MONITOR:
-		if direction == flow.Egress && (asked || byDefault) {
+		if asked || byDefault {
 			return plan.ActEvent
 		}
 	case yang.TECHNIQUE_PBT_M:
@@ -133,7 +136,7 @@ func (d *definition) metering(asked, byDefault bool, direction flow.Direction) p
 	if !asked && (!byDefault || delay != (direction == flow.Egress)) {
 		return 0
 	}
-	if delay && direction == flow.Egress {
+	if delay {
 		return plan.ActMeter | plan.ActDelay
 	}
 	return plan.ActMeter

@@ -71,9 +71,15 @@ func TestPlacement(t *testing.T) {
 		{"sketch", []string{noMarks, policy("FLOW_SKETCH")}, []string{"edge ingress: p=sketch"}},
 		{"events", []string{noMarks, policy("EVENT_MONITOR", trigger(`"metric": "TRANSIT_DELAY", "threshold": "9"`))},
 			[]string{"edge ingress: stamp", "edge egress: p=event", "core0 ingress: stamp", "core0 egress: p=event"}},
+		{"both directions of a sketch", []string{noMarks, policy("FLOW_SKETCH", at(`"interface": "edge", "direction": "BOTH"`))}, []string{"edge ingress: p=sketch"}},
+		{"both directions of events", []string{noMarks, policy("EVENT_MONITOR", at(`"interface": "edge"`), trigger(`"metric": "NEW_FLOW"`))}, []string{"edge egress: p=event"}},
+		{"both directions of delay", []string{noMarks, policy("FLOW_METERING", withDelay, at(`"interface": "edge"`))},
+			[]string{"edge ingress: stamp", "edge egress: p=meter+delay", "core0 ingress: stamp"}},
+		{"two directions of one interface", []string{noMarks, policy("FLOW_METERING", points(`"interface": "edge", "direction": "EGRESS"`, `"interface": "edge", "direction": "INGRESS"`))},
+			[]string{"edge ingress: p=meter", "edge egress: p=meter"}},
 		{"events without delay", []string{noMarks, policy("EVENT_MONITOR", trigger(`"metric": "NEW_FLOW"`))},
 			[]string{"edge egress: p=event", "core0 egress: p=event"}},
-		{"marking", []string{node, policy("PBT_M", marked)}, []string{
+		{"marking", []string{node, policy("PBT_M", marked, collected)}, []string{
 			"edge ingress: strip stamp unmark p=mark+postcard", "edge egress: postcards unmark p=postcard",
 			"core0 ingress: stamp unmark p=postcard", "core0 egress: postcards p=postcard",
 			"core1 ingress: stamp unmark p=postcard", "core1 egress: postcards p=postcard"}},
@@ -95,7 +101,7 @@ func TestPlacement(t *testing.T) {
 }
 
 func TestRolesAndMissingInterfaces(t *testing.T) {
-	r, err := build(tree(t, node, named("a", "PBT_M", marked), named("bb", "FLOW_METERING", at(`"interface": "gone"`))))
+	r, err := build(tree(t, node, named("a", "PBT_M", marked, collected), named("bb", "FLOW_METERING", at(`"interface": "gone"`))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,8 +125,8 @@ func TestPolicyWithoutNumberIsLeftOut(t *testing.T) {
 func TestWhatAPolicySays(t *testing.T) {
 	r, err := build(tree(t, node, policy("FLOW_METERING",
 		`"flow-selection": {"config": {"flow-keys": ["sourceIPv4Address", "ingressInterface"]}, "rules": {"rule": [`+
-			rule(20, `, "destination-prefix": "2001:db8::1/64", "protocol": 6, "destination-port": "80..443", "dscp": 46`)+","+
-			rule(10, `, "source-prefix": "10.1.2.3/8", "action": "DENY"`)+`]}}`,
+			rule(20, `, "destination-prefix": "2001:db8::/64", "protocol": 6, "destination-port": "80..443", "dscp": 46`)+","+
+			rule(10, `, "source-prefix": "10.0.0.0/8", "action": "DENY"`)+`]}}`,
 		selection(`"algorithm": "UNIFORM_PROBABILISTIC", "probability": "0.25"`),
 		exported(`"collector": ["c"], "active-timeout": 2000, "idle-timeout": 500, "max-records-per-second": 9`))))
 	if err != nil {
@@ -180,7 +186,7 @@ func TestWhatAPolicySays(t *testing.T) {
 func TestFlowListAndTriggers(t *testing.T) {
 	icmp := `"source-address": "2001:db8::1", "destination-address": "2001:db8::2", "protocol": 58, "destination-port": 32768`
 	r, err := build(tree(t, node,
-		named("a", "PBT_M", marked, flows(exact("x", icmp)+","+exact("y", five)), selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)),
+		named("a", "PBT_M", marked, collected, flows(exact("x", icmp)+","+exact("y", five)), selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)),
 		named("bb", "EVENT_MONITOR", `"triggers": {"trigger": [
 			{"name": "each", "config": {"name": "each", "metric": "TRANSIT_DELAY", "scope": "FLOW", "threshold": "1000"}},
 			{"name": "slow", "config": {"name": "slow", "metric": "TRANSIT_DELAY", "threshold": "1000", "clear-threshold": "500", "hold-time": 250}},

@@ -119,7 +119,7 @@ func labelFamily(label int32) uint8 {
 	return 6
 }
 
-// prefix parses a prefix; bits beyond its length are ignored.
+// prefix parses a prefix that has no bits beyond its length.
 func (p *problems) prefix(at string, s *string) netip.Prefix {
 	if s == nil {
 		return netip.Prefix{}
@@ -130,6 +130,8 @@ func (p *problems) prefix(at string, s *string) netip.Prefix {
 		p.add(Invalid, at, "%v", err)
 	case out.Addr().Is4In6():
 		p.add(Invalid, at, "%s is an IPv4-mapped prefix; no packet carries such an address", *s)
+	case out != out.Masked():
+		p.add(Invalid, at, "%s has bits beyond its length; the prefix is %s", *s, out.Masked())
 	}
 	return out.Masked()
 }
