@@ -76,6 +76,11 @@ func (r *ring[T]) fill(batch []T, clock *Clock) int {
 	for n < len(batch) {
 		sample := r.buffer.next()
 		if sample == nil {
+			// Samples of no use were passed: the kernel must know that before
+			// the last look, or it wakes nobody for the next one.
+			if n == 0 && r.buffer.release() {
+				continue
+			}
 			break
 		}
 		if len(sample) != r.size {

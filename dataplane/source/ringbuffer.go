@@ -91,8 +91,13 @@ func (r *ringBuffer) next() []byte {
 	return nil
 }
 
-// release gives the place of all samples handed out back to the kernel.
-func (r *ringBuffer) release() { atomic.StoreUint64(r.consumed, r.at) }
+// release gives the place of all samples passed back to the kernel, and tells
+// whether there were any.
+func (r *ringBuffer) release() bool {
+	moved := atomic.LoadUint64(r.consumed) != r.at
+	atomic.StoreUint64(r.consumed, r.at)
+	return moved
+}
 
 // wait returns when a program wakes the reader, when interrupt is called or
 // when the time is over. It must be called only when next has found nothing
