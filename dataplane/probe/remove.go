@@ -42,7 +42,7 @@ func (e *Engine) dismiss(o *observation) {
 }
 
 // detach takes a program off its interface at once. Closing alone does not:
-// before Linux 6.18 a pin that was removed holds its link for some time yet, and
+// in Linux 6.6 a pin that was removed holds its link for some time yet, and
 // packets would be counted into tables that nobody drains any more.
 func detach(l link.Link) error { return errors.Join(l.Detach(), l.Close()) }
 
