@@ -25,6 +25,8 @@ import (
 
 // Config is what an agent must know before it can read its YANG tree.
 type Config struct {
+	// NodeName is the only name that the tree may give the node.
+	NodeName string
 	// StateDir holds the configuration and counters, PinDir links and maps.
 	StateDir, PinDir string
 	// Listener takes gNMI connections; the agent closes it.
@@ -102,7 +104,7 @@ func (a *Agent) assemble(cfg Config) error {
 		return err
 	}
 	count := a.counters
-	apply := &applier{engine: a.engine, meter: a.meter, counters: count, store: store, compiler: compile.New()}
+	apply := &applier{node: cfg.NodeName, log: a.log, engine: a.engine, meter: a.meter, counters: count, store: store, compiler: compile.New()}
 	current := apply.current.Load
 	a.exporter = export.New(export.DialUDP, (&statistics{current: current, counters: count, kernel: k}).read, a.log)
 	apply.exporter = a.exporter

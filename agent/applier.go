@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 
@@ -53,6 +54,9 @@ func (a *applied) policy(name string) *compile.Policy {
 // applier brings configurations into force: in the kernel first, then in the
 // processes that depend on it.
 type applier struct {
+	// node is the name that the node was started with.
+	node     string
+	log      *slog.Logger
 	engine   *probe.Engine
 	meter    *meter.Meter
 	counters *counters
@@ -94,7 +98,7 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 		return nil, refuse(err)
 	}
 	c := &change{applier: a, next: &applied{next, result, l}, before: a.current.Load()}
-	if err := c.missing(); err != nil {
+	if err := errors.Join(c.misnamed(), c.missing(), c.baseless()); err != nil {
 		return nil, refuse(err)
 	}
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {

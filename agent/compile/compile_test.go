@@ -189,6 +189,7 @@ func TestRefusals(t *testing.T) {
 			p + "/observation-points/observation-point[name=1]/config", compile.Invalid, "observes the same packets"},
 		{"sketch at egress", policy("FLOW_SKETCH", at(`"interface": "edge", "direction": "EGRESS"`)),
 			p + "/observation-points/observation-point[name=a]/config/direction", compile.NotBuilt, "FLOW_SKETCH at EGRESS"},
+		{"raise for ever", named("q.raise", "FLOW_METERING"), "/ifit/policies/policy[name=q.raise]/config/lifetime", compile.Invalid, "needs a lifetime"},
 		{"flow key", policy("FLOW_METERING", `"flow-selection": {"config": {"flow-keys": ["applicationId"]}}`), p + "/flow-selection/config/flow-keys", compile.NotBuilt, "applicationId"},
 		{"inner header", policy("FLOW_METERING", `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.NotBuilt, "not built"},
 		{"sketch as source", policy("PBT_M", marked, `"flow-selection": {"config": {"source": "SKETCH"}}`), p + "/flow-selection/config/source", compile.NotBuilt, "SKETCH"},

@@ -32,6 +32,10 @@ type where struct {
 	direction yang.Direction
 }
 
+// RaiseSuffix ends the name of a raise: a policy that measures more than the
+// one which it is named after, for a while.
+const RaiseSuffix = ".raise"
+
 // policyPath is the YANG path of a policy.
 func policyPath(name string) string { return "/ifit/policies/policy[name=" + name + "]" }
 
@@ -54,6 +58,9 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		return d
 	}
 	d.private = technique.private
+	if strings.HasSuffix(name, RaiseSuffix) && config.GetLifetime() == 0 {
+		p.add(Invalid, path+"/config/lifetime", "a raise needs a lifetime, so that it ends by itself")
+	}
 	p.refuseOthers(path, in, technique.leaves)
 	d.where = p.where(path, in.GetObservationPoints())
 	d.flowSelection(path+"/flow-selection", in.GetFlowSelection())

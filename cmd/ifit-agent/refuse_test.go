@@ -22,9 +22,10 @@ import (
 
 func TestRefusedSetsChangeNothing(t *testing.T) {
 	w := newWorld(t)
+	w.named(t, "r1")
 	w.start(t)
 	c := w.client(t)
-	set(t, c, append(base(collectorPort), update(policyM, metering))...)
+	set(t, c, append(base(collectorPort), update(policyM, metering), update("/ifit/domain/config/node-name", `"r1"`))...)
 	tree := func() string {
 		return string(get(t, c, "/ifit/policies/policy[name=m]/config")) + string(get(t, c, "/ifit/domain"))
 	}
@@ -37,6 +38,9 @@ func TestRefusedSetsChangeNothing(t *testing.T) {
 	}{
 		{"unknown path", replace("/ifit/policies/policy[name=m]/config/colour", `"red"`), codes.NotFound, "colour"},
 		{"wrong type", replace("/ifit/policies/policy[name=m]/config/priority", `"high"`), codes.InvalidArgument, "priority"},
+		{"name of another node", replace("/ifit/domain/config/node-name", `"r9"`), codes.InvalidArgument, "r9 is not this node: its agent was started as r1"},
+		{"raise of nothing", replace("/ifit/policies/policy[name=x.raise]", `{"name": "x.raise", "config": {"name": "x.raise", "technique": "FLOW_METERING", "lifetime": 10}}`),
+			codes.InvalidArgument, "/ifit/policies/policy[name=x.raise]/config/name: a raise needs the policy that it raises"},
 		{"technique not built", replace("/ifit/policies/policy[name=x]", `{"name": "x", "config": {"name": "x", "technique": "IOAM_TRACE"}}`), codes.InvalidArgument, "not built in this release"},
 		{"contradiction", replace(policyM+"/flow-selection/rules/rule[sequence-id=2]", `{"sequence-id": 2, "config": {"sequence-id": 2, "protocol": 17, "destination-port": 5001, "action": "DENY"}}`), codes.InvalidArgument, "contradicts rule 1"},
 		{"dangling collector", replace(policyM+"/data-export/config/collector", `["nobody"]`), codes.InvalidArgument, "nobody"},
@@ -46,7 +50,7 @@ func TestRefusedSetsChangeNothing(t *testing.T) {
 			update(policyM+"/observation-points/observation-point[name=in]/config/interface", `"eth9"`),
 		}}, codes.NotFound, "the kernel has no interface eth9"},
 		{"half of it is good", &gpb.SetRequest{Update: []*gpb.Update{
-			update("/ifit/domain/config/node-name", `"other"`), update(policyM+"/config/technique", `"HYBRID_TWO_STEP"`),
+			update("/ifit/domain/config/name", `"other"`), update(policyM+"/config/technique", `"HYBRID_TWO_STEP"`),
 		}}, codes.InvalidArgument, "HYBRID_TWO_STEP"},
 	}
 	for _, tt := range tests {
@@ -66,6 +70,32 @@ func TestRefusedSetsChangeNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// named has the agent started under a name.
+func (w *world) named(t testing.TB, name string) {
+	t.Helper()
+	file := filepath.Join(w.dir, "agent.yaml")
+	if err := os.WriteFile(file, []byte("node-name: "+name+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.arguments = []string{"--config", file}
+}
+
+func TestAnotherNameAfterARestartIsNotFatal(t *testing.T) {
+	w := newWorld(t)
+	w.named(t, "r1")
+	w.start(t)
+	set(t, w.client(t), append(base(collectorPort), update("/ifit/domain/config/node-name", `"r1"`), update(policyM, metering))...)
+	w.end(t, syscall.SIGTERM)
+	w.named(t, "r2")
+	w.start(t)
+	c := w.client(t)
+	set(t, c, update(policyM+"/config/priority", "7"))
+	if !strings.Contains(w.log.String(), "another node") {
+		t.Error("nothing was said")
+	}
+	set(t, c, update("/ifit/domain/config/node-name", `"r2"`))
 }
 
 func replace(at, value string) *gpb.SetRequest {
@@ -182,23 +212,23 @@ func TestInitialConfigurationIsInstalledOnce(t *testing.T) {
 		}
 	}
 	write(filepath.Join(w.dir, "agent.yaml"), "initial-config: "+file+"\n")
-	write(file, `{"domain": {"config": {"node-name": "first", "colour": "red"}}}`)
+	write(file, `{"domain": {"config": {"name": "first", "colour": "red"}}}`)
 	cmd := w.command(t)
 	if err := w.router.Do(cmd.Run); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(w.log.String(), "colour") {
 		t.Fatalf("a bad initial configuration: %v", err)
 	}
 	// Neither did the failure use the only chance, nor is there a second one.
-	write(file, `{"domain": {"config": {"node-name": "first"}}}`)
+	write(file, `{"domain": {"config": {"name": "first"}}}`)
 	w.start(t)
-	const name = "/ifit/domain/config/node-name"
+	const name = "/ifit/domain/config/name"
 	if got := string(get(t, w.client(t), name)); got != `"first"` {
-		t.Fatalf("node-name %s", got)
+		t.Fatalf("name %s", got)
 	}
 	set(t, w.client(t), update(name, `"second"`))
 	w.end(t, syscall.SIGTERM)
 	w.start(t)
 	if got := string(get(t, w.client(t), name)); got != `"second"` {
-		t.Errorf("after a restart node-name %s", got)
+		t.Errorf("after a restart name %s", got)
 	}
 }
 

@@ -270,7 +270,7 @@ func number(t testing.TB, c gpb.GNMIClient, at string) uint64 {
 // base is what the router's agent is told first.
 func base(collector int) []*gpb.Update {
 	return []*gpb.Update{
-		update("/ifit/domain/config", fmt.Sprintf(`{"node-name": "r", "observation-domain-id": 7, "enterprise-number": %d}`, enterprise)),
+		update("/ifit/domain/config", fmt.Sprintf(`{"observation-domain-id": 7, "enterprise-number": %d}`, enterprise)),
 		update("/ifit/interfaces", `{"interface": [
 			{"name": "left", "config": {"name": "left", "role": "EDGE"}}, {"name": "right", "config": {"name": "right", "role": "EDGE"}}]}`),
 		update("/ifit/collectors/collector[name=c]", fmt.Sprintf(`{"name": "c", "config": {"name": "c", "address": "127.0.0.1", "port": %d}}`, collector)),
