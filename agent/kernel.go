@@ -20,6 +20,7 @@ type kernel struct {
 
 	mu   sync.Mutex
 	read time.Time
+	born births
 	view kernelView
 }
 
@@ -88,8 +89,11 @@ func (k *kernel) look() (kernelView, error) {
 		sum.Lost += c.Lost
 		view.triggers[c.Policy] = sum
 	}
-	view.programs, err = k.engine.Programs()
-	return view, err
+	if view.programs, err = k.engine.Programs(); err != nil {
+		return view, err
+	}
+	k.born = k.born.keep(view.programs)
+	return view, nil
 }
 
 // lost is the number of samples that found a ring buffer full.

@@ -20,6 +20,8 @@ type spent struct {
 	octets, records   uint64
 	selected, lost    uint64
 	agent, inPrograms time.Duration
+	// statistics: the kernel measures inPrograms.
+	statistics bool
 }
 
 // overhead measures what telemetry costs the node.
@@ -50,7 +52,7 @@ func (o *overhead) Run(ctx context.Context) error {
 }
 
 func (o *overhead) take() {
-	now := spent{at: time.Now()}
+	now := spent{at: time.Now(), statistics: runStatistics()}
 	var use unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &use); err == nil {
 		now.agent = time.Duration(use.Utime.Nano() + use.Stime.Nano())
@@ -76,7 +78,10 @@ func (o *overhead) show(s *yang.State_TelemetryOverhead) {
 	s.ExportedRecordsPerSecond = rate(before.records, last.records)
 	s.SelectedPacketsPerSecond = rate(before.selected, last.selected)
 	s.CpuPercent = percent(last.agent-before.agent, seconds)
-	s.ProgramCpuPercent = percent(last.inPrograms-before.inPrograms, seconds)
+	s.ProgramCpuPercent = nil
+	if inPrograms := last.inPrograms - before.inPrograms; last.statistics || inPrograms > 0 {
+		s.ProgramCpuPercent = percent(inPrograms, seconds)
+	}
 }
 
 // percent has the three digits of the model.

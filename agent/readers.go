@@ -114,6 +114,7 @@ func (r *readers) hits(p *compile.Policy, out *yang.Policy) {
 }
 
 func (r *readers) programs(p *compile.Policy, view kernelView, s *yang.Policy_State) {
+	statistics := runStatistics()
 	for i := range view.programs {
 		prog := &view.programs[i]
 		if prog.ID == 0 || !slices.ContainsFunc(prog.Policies, func(ref flow.PolicyRef) bool { return ref.ID == p.ID }) {
@@ -127,12 +128,15 @@ func (r *readers) programs(p *compile.Policy, view kernelView, s *yang.Policy_St
 		if prog.Point.Direction == flow.Egress {
 			direction, name = yang.ProgramDirection_EGRESS, "ifit_egress"
 		}
-		list.Program[prog.ID] = &yang.Policy_State_Program{
+		shown := &yang.Policy_State_Program{
 			Id: ptr(prog.ID), Name: &name, Tag: ptr(prog.Tag), Kind: yang.ObservationPointKind_TCX,
 			Interface: ptr(prog.Interface), Direction: direction,
-			LoadedAt:  ptr(uint64(prog.LoadedAt.UnixNano())),
-			RunTimeNs: ptr(uint64(prog.RunTime)), RunCount: ptr(prog.RunCount),
+			LoadedAt: ptr(uint64(prog.LoadedAt.UnixNano())),
 		}
+		if measured(prog, statistics) {
+			shown.RunTimeNs, shown.RunCount = ptr(uint64(prog.RunTime)), ptr(prog.RunCount)
+		}
+		list.Program[prog.ID] = shown
 	}
 }
 
