@@ -11,6 +11,7 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 
 	"github.com/openifit/openifit/agent/gnmi"
+	"github.com/openifit/openifit/dataplane/probe"
 )
 
 // isFresh tells whether a state directory has never held a configuration. An
@@ -27,6 +28,8 @@ func isFresh(dir string) (bool, error) {
 		return true, nil
 	case errors.Is(err, errUsed):
 		return false, nil
+	case errors.Is(err, fs.ErrPermission):
+		return false, probe.ErrPrivilege
 	}
 	return false, fmt.Errorf("state directory: %w", err)
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/openifit/openifit/dataplane/probe"
 )
 
 // Remove detaches all programs of a node, whose agent must not be running, and
@@ -17,12 +19,18 @@ func Remove(pinDir string) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
+	case errors.Is(err, os.ErrPermission):
+		return probe.ErrPrivilege
 	case err != nil:
 		return fmt.Errorf("remove pins in %s: %w", pinDir, err)
 	case fs.Type != unix.BPF_FS_MAGIC:
 		return fmt.Errorf("remove pins in %s: it is not on a BPF file system", pinDir)
 	}
-	if err := os.RemoveAll(pinDir); err != nil {
+	err = os.RemoveAll(pinDir)
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return probe.ErrPrivilege
+	case err != nil:
 		return fmt.Errorf("remove pins: %w", err)
 	}
 	return nil

@@ -141,20 +141,31 @@ func TestWithoutRoot(t *testing.T) {
 	if err := os.WriteFile(program, self, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--listen", "127.0.0.1:0", "--state-dir", filepath.Join(dir, "state"),
-		"--pin-dir", "/sys/fs/bpf/openifit-test-nobody",
-		"--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-ca", files.CA)
-	cmd.Env = append(os.Environ(), asAgent+"=1")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	err = cmd.Run()
-	if cmd.ProcessState.ExitCode() != 1 {
-		t.Errorf("ended with %v", err)
+	foreign := filepath.Join(dir, "foreign")
+	if err := os.Mkdir(foreign, 0o700); err != nil {
+		t.Fatal(err)
 	}
-	if text := stderr.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "needs root") {
-		t.Errorf("said %q", text)
+	serve := []string{"--listen", "127.0.0.1:0", "--pin-dir", "/sys/fs/bpf/openifit-test-nobody",
+		"--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-ca", files.CA, "--state-dir"}
+	const want = "ifit-agent: loading and removing probes needs root, or CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN\n"
+	for name, arguments := range map[string][]string{
+		"serving":                      append(serve[:len(serve):len(serve)], filepath.Join(dir, "state")),
+		"serving with another's state": append(serve[:len(serve):len(serve)], foreign),
+		"removing":                     {"--remove", "--pin-dir", "/sys/fs/bpf/openifit-test-nobody"},
+	} {
+		cmd := exec.Command(program, arguments...)
+		cmd.Env = append(os.Environ(), asAgent+"=1")
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		err := cmd.Run()
+		if cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%s ended with %v", name, err)
+		}
+		if text := stderr.String(); text != want {
+			t.Errorf("%s said %q", name, text)
+		}
 	}
 }
 

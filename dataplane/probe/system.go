@@ -11,6 +11,9 @@ import (
 // The oldest kernel with tcx links.
 const minMajor, minMinor = 6, 6
 
+// ErrPrivilege says that a process may neither load probes nor remove them.
+var ErrPrivilege = errors.New("loading and removing probes needs root, or CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN")
+
 // checkSystem finds out early, and says in one sentence, why nothing will work.
 func checkSystem() error {
 	var uts unix.Utsname
@@ -27,7 +30,8 @@ func checkSystem() error {
 	}
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "ifit_check", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("loading probes needs root, or CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN: %w", err)
+		// The library's text is about locked memory, which is not the matter.
+		return ErrPrivilege
 	}
 	if err != nil {
 		return fmt.Errorf("create a BPF map: %w", err)
