@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +41,33 @@ func (f *flags) options() (lab.Options, error) {
 	o := lab.Options{RunDir: f.runDir, PinRoot: f.pinRoot}
 	o.Names.Prefix, o.Names.Management = f.prefix, management
 	return o, nil
+}
+
+// which repeats the flags that name another lab than the usual one, with a
+// space in front of each.
+func (f *flags) which() string {
+	var s strings.Builder
+	for _, g := range []struct{ name, value, usual string }{
+		{"prefix", f.prefix, lab.DefaultPrefix},
+		{"management", f.management, lab.DefaultManagement},
+		{"run-dir", f.runDir, lab.DefaultRunDir},
+		{"pin-root", f.pinRoot, lab.DefaultPinRoot},
+	} {
+		if g.value != g.usual {
+			s.WriteString(" --" + g.name + " " + quote(g.value))
+		}
+	}
+	return s.String()
+}
+
+// quote makes one word of s for a shell.
+func quote(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("/._-+:,@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) && s != "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // with runs fn on the lab that is up.

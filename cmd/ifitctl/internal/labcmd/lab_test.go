@@ -94,8 +94,14 @@ func TestCommands(t *testing.T) {
 	}
 	s.refuse("nodes[0].kind", "up", "--no-agents", "--topology", bad)
 	s.refuse("make build", "up", "--bin-dir", t.TempDir())
-	if out := s.run("up", "--no-agents"); !strings.Contains(out, "lab down") {
-		t.Errorf("up gives no hints: %s", out)
+	out := s.run("up", "--no-agents")
+	for _, verb := range []string{"status", "traffic --from h1 --to h2 --mice 1000 --elephants 4", "down"} {
+		if want := "lab " + verb + " " + strings.Join(s.args, " ") + "\n"; !strings.Contains(out, want) {
+			t.Errorf("no hint %q: %s", want, out)
+		}
+	}
+	if strings.Contains(out, "node list") {
+		t.Errorf("a hint needs a controller: %s", out)
 	}
 
 	s.refuse("want up or down", "link", "r1", "to-r2", "sideways")
@@ -137,5 +143,17 @@ func TestCommands(t *testing.T) {
 	s.run("down")
 	if out := s.run("status"); out != "the lab is down\n" {
 		t.Errorf("status says %q", out)
+	}
+}
+
+func TestWhich(t *testing.T) {
+	usual := flags{lab.DefaultPrefix, lab.DefaultManagement, lab.DefaultRunDir, lab.DefaultPinRoot}
+	if got := usual.which(); got != "" {
+		t.Errorf("the usual lab is named: %q", got)
+	}
+	odd := usual
+	odd.prefix, odd.runDir = "x-", "/var/run/it's mine"
+	if got, want := odd.which(), ` --prefix x- --run-dir '/var/run/it'\''s mine'`; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -41,7 +41,7 @@ func (f *flags) up() *cobra.Command {
 				return err
 			}
 			defer l.Close()
-			hints(cmd.OutOrStdout(), l, noAgents)
+			f.hints(cmd.OutOrStdout(), l, noAgents, noController)
 			return nil
 		},
 	}
@@ -54,20 +54,26 @@ func (f *flags) up() *cobra.Command {
 }
 
 // hints prints the commands to try on a lab that is up.
-func hints(w io.Writer, l *lab.Lab, noAgents bool) {
-	self := os.Args[0]
+func (f *flags) hints(w io.Writer, l *lab.Lab, noAgents, noController bool) {
+	self, which := os.Args[0], f.which()
 	t := l.Topology()
 	fmt.Fprintf(w, "\nThe lab %s is up. Try:\n", t.Name)
-	fmt.Fprintf(w, "  %s lab status\n", self)
+	fmt.Fprintf(w, "  %s lab status%s\n", self, which)
 	if hosts := t.Hosts(); len(hosts) > 1 {
 		from, to := hosts[0].Name, hosts[1].Name
-		fmt.Fprintf(w, "  %s lab traffic --from %s --to %s --mice 1000 --elephants 4\n", self, from, to)
+		fmt.Fprintf(w, "  %s lab traffic --from %s --to %s --mice 1000 --elephants 4%s\n", self, from, to, which)
 	}
 	if agents := t.Agents(); !noAgents && len(agents) > 0 {
-		fmt.Fprintf(w, "  gnmic --config %s get --path /ifit/state\n", filepath.Join(l.RunDir(), agents[0].Name, "gnmic.yaml"))
-		fmt.Fprintf(w, "  %s node list\n", self)
+		fmt.Fprintf(w, "  gnmic --config %s get --path /ifit/state\n", quote(filepath.Join(l.RunDir(), agents[0].Name, "gnmic.yaml")))
 	}
-	fmt.Fprintf(w, "  %s lab down\n", self)
+	if !noAgents && !noController {
+		config := ""
+		if l.RunDir() != lab.DefaultRunDir {
+			config = " --config " + quote(filepath.Join(l.RunDir(), "ifitctl.yaml"))
+		}
+		fmt.Fprintf(w, "  %s node list%s\n", self, config)
+	}
+	fmt.Fprintf(w, "  %s lab down%s\n", self, which)
 }
 
 func (f *flags) down() *cobra.Command {
