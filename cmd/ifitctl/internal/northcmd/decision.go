@@ -39,7 +39,7 @@ func decisionCommand() *cobra.Command {
 	list.Flags().Uint32Var(&limit, "limit", 0, "largest number of decisions (default 1000)")
 	list.Flags().BoolVar(&all, "all", false, "renewals as well, in the table")
 	n.verb(&cobra.Command{
-		Use: "get ID", Short: "Show one decision with cause, evidence and inverse", Args: cobra.ExactArgs(1),
+		Use: "get ID", Short: "Show one decision with cause, evidence and inverse", Args: one("the ID of a decision (see decision list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil {

@@ -26,7 +26,7 @@ func eventCommand() *cobra.Command {
 	list.Flags().StringVar(&policy, "policy", "", "only events of this policy")
 	list.Flags().Uint32Var(&limit, "limit", 0, "largest number of lines (default 1000)")
 	n.verb(&cobra.Command{
-		Use: "get ID", Short: "Show one event", Args: cobra.ExactArgs(1),
+		Use: "get ID", Short: "Show one event", Args: one("the ID of an event (see event list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil || id == 0 {

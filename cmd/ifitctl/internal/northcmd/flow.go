@@ -24,7 +24,7 @@ func flowCommand() *cobra.Command {
 	n := newNoun("flow", "What the nodes metered")
 	flowList(n)
 	n.verb(&cobra.Command{
-		Use: `get "SOURCE:PORT > DESTINATION:PORT/PROTOCOL"`, Short: "Show one flow at every Observation Point", Args: cobra.ExactArgs(1),
+		Use: `get "SOURCE:PORT > DESTINATION:PORT/PROTOCOL"`, Short: "Show one flow at every Observation Point", Args: one("a flow (see flow list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter, err := exactFlow(args[0])
 			if err != nil {

@@ -35,7 +35,7 @@ func loopCommand() *cobra.Command {
 		},
 	})
 	n.verb(&cobra.Command{
-		Use: "get NAME", Short: "Show a loop", Args: cobra.ExactArgs(1),
+		Use: "get NAME", Short: "Show a loop", Args: one("the NAME of a loop (see loop list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := dial(n, openifitv1connect.NewLoopServiceClient)
 			if err != nil {
@@ -108,7 +108,7 @@ func loopBudget(n *noun) {
 		ratio          float64
 	)
 	cmd := n.verb(&cobra.Command{
-		Use: "budget NAME", Short: "Bound what a loop may spend", Args: cobra.ExactArgs(1),
+		Use: "budget NAME", Short: "Bound what a loop may spend", Args: one("the NAME of a loop (see loop list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b := &openifitv1.Budget{}
 			if cmd.Flags().Changed("export") {

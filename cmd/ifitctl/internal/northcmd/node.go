@@ -29,7 +29,7 @@ func nodeCommand() *cobra.Command {
 		},
 	})
 	n.verb(&cobra.Command{
-		Use: "get NAME", Short: "Show a node and its interfaces", Args: cobra.ExactArgs(1),
+		Use: "get NAME", Short: "Show a node and its interfaces", Args: one("the NAME of a node (see node list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := dial(n, openifitv1connect.NewNodeServiceClient)
 			if err != nil {

@@ -48,6 +48,19 @@ func (n *noun) verb(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// one takes exactly one argument, and says which one is missing.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return fmt.Errorf("%s: %s is missing: usage: %s", cmd.CommandPath(), what, cmd.UseLine())
+		case len(args) > 1:
+			return fmt.Errorf("%s: want %s alone, got %d arguments: %q", cmd.CommandPath(), what, len(args), args)
+		}
+		return nil
+	}
+}
+
 // dial makes a Connect client.
 func dial[C any](n *noun, client func(connect.HTTPClient, string, ...connect.ClientOption) C) (C, error) {
 	h, url, err := n.flags.Connect()
@@ -125,6 +138,10 @@ func encode(m proto.Message) ([]byte, error) {
 // stream calls fn for each message of a watch until it ends or the user
 // interrupts.
 func stream[A any](cmd *cobra.Command, s *connect.ServerStreamForClient[A], err error, fn func(*A) error) error {
+	if cmd.Context().Err() != nil {
+		// The watch was interrupted before its first message.
+		return nil
+	}
 	if err != nil {
 		return explain(err)
 	}

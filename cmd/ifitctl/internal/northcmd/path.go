@@ -16,7 +16,7 @@ func pathCommand() *cobra.Command {
 	n := newNoun("path", "The ways of selected packets, hop by hop")
 	pathList(n)
 	n.verb(&cobra.Command{
-		Use: "get ID", Short: "Draw one path with the delays of every hop", Args: cobra.ExactArgs(1),
+		Use: "get ID", Short: "Draw one path with the delays of every hop", Args: one("the ID of a path (see path list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := dial(n, openifitv1connect.NewPathServiceClient)
 			if err != nil {

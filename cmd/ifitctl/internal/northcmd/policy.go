@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -21,7 +22,7 @@ func policyCommand() *cobra.Command {
 	n := newNoun("policy", "The policies of the domain")
 	policyList(n)
 	n.verb(&cobra.Command{
-		Use: "get NAME", Short: "Show a policy and its state on every node", Args: cobra.ExactArgs(1),
+		Use: "get NAME", Short: "Show a policy and its state on every node", Args: one("the NAME of a policy (see policy list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := dial(n, openifitv1connect.NewPolicyServiceClient)
 			if err != nil {
@@ -149,7 +150,7 @@ func refusals(p *openifitv1.Policy) error {
 
 func policyDelete(n *noun) {
 	n.verb(&cobra.Command{
-		Use: "delete NAME", Short: "Remove a policy from the nodes", Args: cobra.ExactArgs(1),
+		Use: "delete NAME", Short: "Remove a policy from the nodes", Args: one("the NAME of a policy (see policy list)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := dial(n, openifitv1connect.NewPolicyServiceClient)
 			if err != nil {
@@ -227,8 +228,15 @@ func statusRows(statuses []*openifitv1.NodePolicyStatus) output.Rows {
 		for _, r := range s.GetRoles() {
 			roles = append(roles, enumText(r, "ROLE_"))
 		}
-		rows.Add(s.GetNode(), operStatus(s), orDash(strings.Join(roles, " ")), s.GetGeneration(), s.GetPacketsObserved(),
-			s.GetPacketsSelected(), s.GetRecordsExported(), s.GetRecordsDropped(), s.GetEvents(),
+		// Generations begin at 1: without one, the node has not told yet.
+		told := func(n uint64) string {
+			if s.GetGeneration() == 0 {
+				return "-"
+			}
+			return strconv.FormatUint(n, 10)
+		}
+		rows.Add(s.GetNode(), operStatus(s), orDash(strings.Join(roles, " ")), told(uint64(s.GetGeneration())), told(s.GetPacketsObserved()),
+			told(s.GetPacketsSelected()), told(s.GetRecordsExported()), told(s.GetRecordsDropped()), told(s.GetEvents()),
 			timeText(s.GetExpiresAtUnixNs()), orDash(s.GetLastError()))
 	}
 	return rows

@@ -109,6 +109,12 @@ func (p *policies) ApplyPolicy(_ context.Context, r *connect.Request[openifitv1.
 // side uses.
 func run(t *testing.T, handler http.Handler, stdin string, args ...string) (string, error) {
 	t.Helper()
+	return runUntil(t.Context(), t, handler, stdin, args...)
+}
+
+// runUntil is run with an end.
+func runUntil(ctx context.Context, t *testing.T, handler http.Handler, stdin string, args ...string) (string, error) {
+	t.Helper()
 	server := httptest.NewTLSServer(handler)
 	defer server.Close()
 	dir := t.TempDir()
@@ -125,7 +131,7 @@ func run(t *testing.T, handler http.Handler, stdin string, args ...string) (stri
 	root.SetErr(&out)
 	root.SetIn(strings.NewReader(stdin))
 	root.SetArgs(append(args, "--config", file))
-	err := root.ExecuteContext(t.Context())
+	err := root.ExecuteContext(ctx)
 	return out.String(), err
 }
 
@@ -150,5 +156,57 @@ func TestApply(t *testing.T) {
 	}
 	if _, err := run(t, mux, "", "node", "list"); err == nil || !strings.Contains(err.Error(), "unimplemented") && !strings.Contains(err.Error(), "404") {
 		t.Errorf("a controller without the service: %v", err)
+	}
+}
+
+// silent is a controller whose watches bring nothing until they are
+// interrupted.
+type silent struct {
+	interrupt   context.CancelFunc
+	interrupted <-chan struct{}
+}
+
+func (s silent) ServeHTTP(http.ResponseWriter, *http.Request) {
+	s.interrupt()
+	<-s.interrupted
+}
+
+// TestInterruptedWatch interrupts watches that wait for their first message.
+func TestInterruptedWatch(t *testing.T) {
+	for _, noun := range []string{"node", "policy", "flow", "path", "event", "decision"} {
+		t.Run(noun, func(t *testing.T) {
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			if out, err := runUntil(ctx, t, silent{interrupt, ctx.Done()}, "", noun, "watch"); err != nil || out != "" {
+				t.Errorf("error %v, output %q", err, out)
+			}
+		})
+	}
+}
+
+func TestArgumentMissing(t *testing.T) {
+	for noun, what := range map[string]string{
+		"node": "the NAME of a node", "policy": "the NAME of a policy", "flow": "a flow", "path": "the ID of a path",
+		"event": "the ID of an event", "decision": "the ID of a decision", "loop": "the NAME of a loop",
+	} {
+		if _, err := run(t, http.NotFoundHandler(), "", noun, "get"); err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), "missing") {
+			t.Errorf("%s get: %v", noun, err)
+		}
+		if _, err := run(t, http.NotFoundHandler(), "", noun, "get", "1", "2"); err == nil || !strings.Contains(err.Error(), what+" (see") {
+			t.Errorf("%s get 1 2: %v", noun, err)
+		}
+	}
+}
+
+// TestUnknownIsNoZero expects no numbers of a node that has told none yet.
+func TestUnknownIsNoZero(t *testing.T) {
+	rows := statusRows([]*openifitv1.NodePolicyStatus{
+		{Node: "r1", OperStatus: openifitv1.PolicyOperStatus_POLICY_OPER_STATUS_ACTIVE},
+		{Node: "r2", OperStatus: openifitv1.PolicyOperStatus_POLICY_OPER_STATUS_ACTIVE, Generation: 4},
+	})
+	for i, want := range []string{"r1 ACTIVE - - - - - - - - -", "r2 ACTIVE - 4 0 0 0 0 0 - -"} {
+		if got := strings.Join(rows.Lines[i], " "); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
