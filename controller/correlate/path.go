@@ -27,10 +27,10 @@ type Hop struct {
 	// when unknown.
 	Ingress, Egress int64
 	// NodeDelay is the time between them: the queue of the egress interface is
-	// not in it, because the egress hook runs in front of the queue.
+	// not in it, because the egress Observation Point lies in front of it.
 	NodeDelay Delay
-	// LinkDelay runs from the previous hop's egress hook to this node's
-	// ingress, so that it holds the previous hop's queue and the link.
+	// LinkDelay runs from the previous hop's egress Observation Point to this
+	// node's ingress, so that it holds the previous hop's queue and the link.
 	LinkDelay     Delay
 	Generation    uint32
 	Duplicates    uint32

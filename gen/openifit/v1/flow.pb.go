@@ -152,7 +152,7 @@ type Flow struct {
 	IngressInterface string `protobuf:"bytes,13,opt,name=ingress_interface,json=ingressInterface,proto3" json:"ingress_interface,omitempty"`
 	// Name of the interface the packets left by; empty when not known.
 	EgressInterface string `protobuf:"bytes,14,opt,name=egress_interface,json=egressInterface,proto3" json:"egress_interface,omitempty"`
-	// Delay inside the node, from its ingress to its egress hook, queues excluded; absent when not measured.
+	// Delay inside the node, from its ingress to its egress Observation Point, queues excluded; absent when not measured.
 	TransitDelay *DelayStatistics `protobuf:"bytes,15,opt,name=transit_delay,json=transitDelay,proto3,oneof" json:"transit_delay,omitempty"`
 	// Data Records that were summed up.
 	Records uint64 `protobuf:"varint,16,opt,name=records,proto3" json:"records,omitempty"`
