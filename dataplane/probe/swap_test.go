@@ -17,6 +17,10 @@ import (
 
 func sampledPlan(pair *probetest.Pair, more ...plan.Policy) plan.Plan {
 	sampled := probetest.Metering(1, 1)
+	// The kernel's own neighbour discovery must not count.
+	sampled.Rules = []plan.Rule{{
+		Sequence: 1, Protocol: 17, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort,
+	}}
 	sampled.Select = plan.Selection{Algorithm: plan.SelectSystematicCount, Interval: 1, Space: 1}
 	return plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Ingress(append([]plan.Policy{sampled}, more...)...)}}
 }
