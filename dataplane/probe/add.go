@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/cilium/ebpf/link"
-
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
@@ -55,16 +53,14 @@ func (c *Change) add(p plan.Point) error {
 				return err
 			}
 			program.live.setRuleset(ruleset)
-			o.link, err = link.AttachTCX(link.TCXOptions{
-				Interface: int(p.ID.Ifindex), Program: program.program, Attach: attachType(p.ID.Direction),
-			})
+			o.link, err = e.attach(&p, program.program)
 			return err
 		},
-		undo: func() error { return detach(o.link) },
+		undo: func() error { return o.link.detach() },
 	}, step{
 		name: fmt.Sprintf("pin the link of point %s", p.ID), rank: r,
-		do:   func() error { return o.link.Pin(e.pins.link(p.ID)) },
-		undo: func() error { return o.link.Unpin() },
+		do:   func() error { return o.link.pin() },
+		undo: func() error { return o.link.unpin() },
 		finish: func() {
 			e.warn("pin program", p.ID, succeed(dir))
 			tables.enforcePlan(ruleset, p.Policies, states)

@@ -7,9 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 
-	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
@@ -65,44 +63,21 @@ func (e *Engine) refuseLiving() error {
 		return err
 	}
 	for _, id := range ids {
-		l, err := openLink(e.pins.link(id), id)
+		l, err := e.openAttachment(id)
 		if err != nil {
 			return err
 		}
 		if l != nil {
-			l.Close()
-			return errors.New("they belong to interfaces of another network namespace")
+			return errors.Join(l.close(), errors.New("they belong to interfaces of another network namespace"))
 		}
 	}
 	return nil
 }
 
-// openLink opens a pinned link. It returns nil when there is none, or when
-// its interface is gone: such a link still opens, but is attached to nothing.
-func openLink(path string, id plan.PointID) (link.Link, error) {
-	l, err := link.LoadPinnedLink(path, nil)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open pinned link: %w", err)
-	}
-	info, err := l.Info()
-	if err != nil {
-		l.Close()
-		return nil, fmt.Errorf("inspect pinned link: %w", err)
-	}
-	if tcx := info.TCX(); tcx == nil || tcx.Ifindex != id.Ifindex {
-		l.Close()
-		return nil, nil
-	}
-	return l, nil
-}
-
 // adoptPoint takes over a point. Without usable maps it keeps the link alone,
 // so that the next program follows the present one without a gap.
 func (e *Engine) adoptPoint(id plan.PointID, usable bool) error {
-	l, err := openLink(e.pins.link(id), id)
+	l, err := e.openAttachment(id)
 	if err != nil {
 		return err
 	}
@@ -135,16 +110,16 @@ func (e *Engine) adoptPoint(id plan.PointID, usable bool) error {
 
 // adoptMaps finds out what the running program does, as far as the pins tell.
 func (o *observation) adoptMaps(dir string, maps lasting) error {
-	info, err := o.link.Info()
+	behind, _, err := o.link.behind()
 	if err != nil {
-		maps.close()
-		return fmt.Errorf("inspect link: %w", err)
-	}
-	if err := settleSwap(dir, info.Program); err != nil {
 		maps.close()
 		return err
 	}
-	o.load.open(dir, info.Program)
+	if err := settleSwap(dir, behind); err != nil {
+		maps.close()
+		return err
+	}
+	o.load.open(dir, behind)
 	current := uint32(0)
 	if o.live != nil {
 		current = o.live.ruleset()
@@ -280,12 +255,4 @@ func (e *Engine) addRetired(dir string, id plan.PointID, maps lasting) error {
 	t.retired = dir
 	e.retired = append(e.retired, t)
 	return nil
-}
-
-// DirectionOf tells on which side of the interface a program is attached.
-func attachType(d flow.Direction) ebpf.AttachType {
-	if d == flow.Egress {
-		return ebpf.AttachTCXEgress
-	}
-	return ebpf.AttachTCXIngress
 }

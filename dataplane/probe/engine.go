@@ -121,7 +121,7 @@ func (e *Engine) Destroy() error {
 	}
 	errs := []error{e.pins.removeAll()}
 	for _, o := range e.points {
-		errs = append(errs, o.link.Detach())
+		errs = append(errs, o.link.detach())
 	}
 	return errors.Join(append(errs, e.release())...)
 }

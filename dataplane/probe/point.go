@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/cilium/ebpf/link"
-
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
 )
@@ -19,7 +17,7 @@ type observation struct {
 	// been replaced.
 	point   plan.Point
 	adopted bool
-	link    link.Link
+	link    attachment
 	*load
 	tables *FlowTables
 	// sketch is nil where no policy has one.
@@ -29,7 +27,7 @@ type observation struct {
 func (o *observation) close() error {
 	var err error
 	if o.link != nil {
-		if err = o.link.Close(); err != nil {
+		if err = o.link.close(); err != nil {
 			err = fmt.Errorf("close link of point %s: %w", o.point.ID, err)
 		}
 	}

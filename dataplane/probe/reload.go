@@ -70,14 +70,14 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 			}
 			program.live.setRuleset(ruleset)
 			carryLeases(o, &p, program)
-			return o.link.Update(program.program)
+			return o.link.update(program.program)
 		},
 		undo: func() error {
 			tables.enforce(before, inForce)
 			if old.program == nil {
 				return errNoProgram
 			}
-			return o.link.Update(old.program)
+			return o.link.update(old.program)
 		},
 		finish: func() {
 			e.warn("pin program", p.ID, succeed(dir))
