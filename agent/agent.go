@@ -108,8 +108,10 @@ func (a *Agent) assemble(cfg Config) error {
 	current := apply.current.Load
 	a.exporter = export.New(export.DialUDP, (&statistics{current: current, counters: count, kernel: k}).read, a.log)
 	apply.exporter = a.exporter
+	reaction := newReactions(a.log)
 	apply.notifier = notify.New(store.AppendEvent, func(e *notify.Event) {
 		a.exporter.Event(e.Number, e.TriggerName, &e.Event)
+		reaction.event(e)
 	})
 	flows, err := source.NewRecords(a.engine)
 	if err != nil {
@@ -122,13 +124,14 @@ func (a *Agent) assemble(cfg Config) error {
 	apply.follow = func(now *applied) {
 		k.forget()
 		lease.renew(now.result)
+		reaction.configure(now.result)
 		a.drainer.configure(now.result)
 		count.keep(numbers(now.snapshot))
 	}
 	cost := &overhead{sample: (&costs{a.exporter, current, k, count}).read}
 	(&readers{
 		current: current, kernel: k, meter: a.meter, counters: count, drainer: a.drainer,
-		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost,
+		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction,
 	}).register(store)
 
 	a.server, err = gnmi.New(gnmi.Options{
@@ -137,6 +140,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	reaction.apply = a.server.React
 	samples, err := a.sampleTasks(apply.notifier)
 	if err != nil {
 		return err
@@ -145,7 +149,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost,
+	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost, reaction,
 		&linkWatch{changed: func() { a.followLinks(current()) }, log: a.log})
 	return nil
 }

@@ -88,17 +88,22 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 		return nil, refuse(err)
 	}
 	refs := make(map[string]flow.PolicyRef, len(next.Policies))
+	reactions := make(map[string]compile.Reaction)
 	for name, p := range next.Policies {
-		if p.Runs() {
-			refs[name] = flow.PolicyRef{ID: p.ID, Generation: p.Generation}
+		if !p.Runs() {
+			continue
+		}
+		refs[name] = flow.PolicyRef{ID: p.ID, Generation: p.Generation}
+		if p.Reaction != (intent.Reaction{}) {
+			reactions[name] = compile.Reaction(p.Reaction)
 		}
 	}
-	result, err := a.compiler.Compile(compile.Input{Tree: next.Root, Refs: refs, Links: l.byName()})
+	result, err := a.compiler.Compile(compile.Input{Tree: next.Root, Refs: refs, Reactions: reactions, Links: l.byName()})
 	if err != nil {
 		return nil, refuse(err)
 	}
 	c := &change{applier: a, next: &applied{next, result, l}, before: a.current.Load()}
-	if err := errors.Join(c.misnamed(), c.missing(), c.baseless()); err != nil {
+	if err := errors.Join(c.misnamed(), c.declined(), c.missing(), c.baseless()); err != nil {
 		return nil, refuse(err)
 	}
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {

@@ -38,7 +38,8 @@ func (a *applier) publish(before, now *applied) {
 }
 
 func samePlaces(a, b *compile.Policy) bool {
-	return a.Enabled == b.Enabled && len(a.Missing) == len(b.Missing) && slices.Equal(a.Points, b.Points)
+	return a.Enabled == b.Enabled && len(a.Missing) == len(b.Missing) && len(a.Declined) == len(b.Declined) &&
+		slices.Equal(a.Omitted, b.Omitted) && slices.Equal(a.Points, b.Points)
 }
 
 // showPolicy writes down what became of a policy that runs.
@@ -48,10 +49,10 @@ func showPolicy(p *compile.Policy, s *yang.Policy_State) {
 		s.OperStatus = yang.PolicyOperStatus_ACTIVE
 	}
 	s.Role = slices.Clone(p.Roles)
+	s.DeclinedDataElement = slices.Clone(p.Omitted)
 	s.LastError = nil
-	if len(p.Missing) > 0 {
-		text := p.Missing[0].Error()
-		s.LastError = &text
+	if reasons := slices.Concat(p.Declined, p.Missing); len(reasons) > 0 {
+		s.LastError = ptr(reasons[0].Error())
 	}
 }
 

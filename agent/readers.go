@@ -26,6 +26,8 @@ type readers struct {
 	leases   *leases
 	heavy    *heavyFlows
 	overhead *overhead
+	// reactions are what triggers make the node do by itself.
+	reactions *reactions
 }
 
 // register tells the state whom to ask.
@@ -58,6 +60,7 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	if until := r.leases.expiry(p.ID); !until.IsZero() {
 		s.LeaseExpiresAt = ptr(uint64(until.UnixNano()))
 	}
+	r.reactions.show(name, s)
 	showMarking(p, &kernel, s)
 	r.programs(p, view, s)
 	r.hits(p, out)

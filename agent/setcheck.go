@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,4 +51,23 @@ func (c *change) baseless() error {
 		}
 	}
 	return nil
+}
+
+// declined refuses a policy that this node does not admit. One that was there
+// before admission changed stays configured and plays no role.
+func (c *change) declined() error {
+	if !c.asked() {
+		return nil
+	}
+	var errs []error
+	for i := range c.next.result.Policies {
+		p := &c.next.result.Policies[i]
+		if len(p.Declined) == 0 || !slices.Contains(c.next.snapshot.Changed.Policies, p.Name) {
+			continue
+		}
+		for _, e := range p.Declined {
+			errs = append(errs, e)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -112,6 +112,10 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				"triggers/trigger/config/clear-threshold",
 				"triggers/trigger/config/hold-time",
 				"triggers/trigger/config/report",
+				"triggers/trigger/actions/action/config/policy",
+				"triggers/trigger/actions/action/config/action",
+				"triggers/trigger/actions/action/config/probability",
+				"triggers/trigger/actions/action/config/duration",
 			}),
 			always: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_TTL,

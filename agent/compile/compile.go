@@ -31,9 +31,9 @@ func (c *Compiler) Compile(in Input) (*Result, error) {
 	if most := in.Tree.GetLimits().GetConfig().GetMaxPolicies(); len(policies.Policy) > int(most) {
 		p.add(TooMuch, "/ifit/policies", "%d policies, the node's limit is %d", len(policies.Policy), most)
 	}
+	byName := make(map[string]*definition)
 	for _, name := range slices.Sorted(maps.Keys(policies.Policy)) {
-		ref, runs := in.Refs[name]
-		if !runs {
+		if _, runs := in.Refs[name]; !runs {
 			continue
 		}
 		config := policies.Policy[name]
@@ -43,11 +43,16 @@ func (c *Compiler) Compile(in Input) (*Result, error) {
 		}
 		defined[config] = d
 		p = append(p, d.problems...)
-		p.admit(in.Tree.GetAdmission().GetConfig(), d)
+		d = d.changed(in.Reactions[name])
+		d = d.admitted(in.Tree.GetAdmission().GetConfig())
+		byName[name] = d
 		b.references(d)
 		if len(d.problems) == 0 {
-			b.place(d, ref)
+			b.place(d, in.Refs[name])
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		b.reactions(byName[name], byName)
 	}
 	c.defined = defined
 	b.finish()

@@ -21,6 +21,8 @@ type definition struct {
 	mark     string
 	where    []where
 	private  bool
+	// needed are the data elements that the policy's records always hold.
+	needed []yang.DATA_ELEMENT
 }
 
 // where is an Observation Point as the operator wrote it: an interface or a
@@ -83,12 +85,14 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		d.SketchFloor = s.GetThresholdOctetsPerSecond()
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		d.Triggers = p.triggers(path, in.GetTriggers())
+		d.Actions = p.actions(path, name, in.GetTriggers())
 		if watchesDelay(d.Triggers) {
 			technique.always = slices.Concat(technique.always, []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY})
 		}
 	}
 	d.Elements = p.elements(path+"/data-selection/config/data-element", &technique, d.Technique,
 		in.GetDataSelection().GetConfig().GetDataElement())
+	d.needed = technique.always
 	p.directions(d)
 	return d
 }

@@ -12,6 +12,8 @@ type Input struct {
 	// Refs numbers the policies by name. Policies without a number, such as
 	// those whose lifetime is over, are left out.
 	Refs map[string]flow.PolicyRef
+	// Reactions are temporary changes of policies by the node itself, by name.
+	Reactions map[string]Reaction
 	// Links are the interfaces of the kernel: ifindexes by name.
 	Links map[string]uint32
 }

@@ -101,21 +101,3 @@ func (p *problems) interfaces(in *yang.Interfaces, links map[string]uint32) []if
 	}
 	return out
 }
-
-// admit refuses what this node declines to measure.
-func (p *problems) admit(c *yang.Admission_Config, d *definition) {
-	path := policyPath(d.Name)
-	if t := c.GetTechnique(); len(t) > 0 && !slices.Contains(t, d.Technique) {
-		p.add(NotAdmitted, path+"/config/technique", "%s is not admitted on this node", d.Technique)
-	}
-	if o := c.GetOwner(); len(o) > 0 && !slices.Contains(o, d.Owner) {
-		p.add(NotAdmitted, path+"/config/owner", "%q is not admitted on this node", d.Owner)
-	}
-	if admitted := c.GetDataElement(); len(admitted) > 0 {
-		for _, e := range d.Elements {
-			if !slices.Contains(admitted, e) {
-				p.add(NotAdmitted, path+"/data-selection/config/data-element", "%s is not admitted on this node", e)
-			}
-		}
-	}
-}

@@ -76,7 +76,7 @@ func (b *builder) place(d *definition, ref flow.PolicyRef) {
 			})
 		}
 	}
-	if out.Enabled {
+	if out.Enabled && len(out.Declined) == 0 {
 		for i := range b.present {
 			for _, direction := range []flow.Direction{flow.Ingress, flow.Egress} {
 				if actions := b.actions(d, &b.present[i], direction); actions != 0 {

@@ -58,6 +58,15 @@ type Policy struct {
 	Points          []Point
 	// Missing are interfaces that the policy names and the kernel lacks.
 	Missing []*Error
+	// Declined are the reasons why this node does not admit the policy, which
+	// has no points then.
+	Declined []*Error
+	// Omitted are data elements that this node leaves out of the policy's
+	// records, because it does not admit them.
+	Omitted []yang.DATA_ELEMENT
+	// Actions are what the node does by itself while conditions of the
+	// policy's triggers last.
+	Actions []TriggerAction
 	// FlowKeys are IANA names of the Flow Keys (FLOW_METERING).
 	FlowKeys []string
 	Elements []yang.DATA_ELEMENT

@@ -28,7 +28,7 @@ func (s *Store) ProposeExpiry() *Proposal {
 			return p
 		}
 		ended := *p
-		ended.Expired = true
+		ended.Expired, ended.Reaction = true, Reaction{}
 		return &ended
 	})
 }

@@ -198,7 +198,7 @@ func (s *Store) number(old *Policy, cfg *yang.Policy, same bool) (*Policy, error
 	p := &Policy{Config: cfg}
 	var err error
 	if old != nil {
-		p.ID, p.Generation = old.ID, old.Generation
+		p.ID, p.Generation, p.Reaction = old.ID, old.Generation, old.Reaction
 	} else if p.ID, err = s.numbers.nextID(); err != nil {
 		return nil, err
 	}

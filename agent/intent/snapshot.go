@@ -44,6 +44,9 @@ type Policy struct {
 	// Failed is the reason why the policy could not be put back into force
 	// when the agent started, empty for all others: it must not run.
 	Failed string
+	// Reaction is what triggers of this node make of the policy for now. It is
+	// not saved: an agent that starts has seen no condition yet.
+	Reaction Reaction
 }
 
 // Runs reports whether the policy is to be in force.

@@ -22,6 +22,8 @@ type Event struct {
 	flow.Event
 	// Number grows and is never used twice on a node.
 	Number uint64
+	// PolicyName is the policy's name.
+	PolicyName string
 	// TriggerName is the trigger's name in its policy.
 	TriggerName string
 }
@@ -87,7 +89,7 @@ func (n *Notifier) Events(events []flow.Event) {
 			continue
 		}
 		k.events++
-		out := Event{Event: *ev, TriggerName: k.trigger(ev)}
+		out := Event{Event: *ev, PolicyName: k.Name, TriggerName: k.trigger(ev)}
 		out.Number = n.publish(n.state(k.Name, &out))
 		n.emit(&out)
 	}

@@ -49,6 +49,37 @@ const (
 	OpenifitTypes_AddressFamily_IPV6 E_OpenifitTypes_AddressFamily = 2
 )
 
+// E_OpenifitTypes_AdmissionAction is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_AdmissionAction. An additional value named
+// OpenifitTypes_AdmissionAction_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_AdmissionAction int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_AdmissionAction implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_AdmissionAction can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_AdmissionAction) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_AdmissionAction.
+func (E_OpenifitTypes_AdmissionAction) ΛMap() map[string]map[int64]ygot.EnumDefinition {
+	return ΛEnum
+}
+
+// String returns a logging-friendly string for E_OpenifitTypes_AdmissionAction.
+func (e E_OpenifitTypes_AdmissionAction) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_AdmissionAction")
+}
+
+const (
+	// OpenifitTypes_AdmissionAction_UNSET corresponds to the value UNSET of OpenifitTypes_AdmissionAction
+	OpenifitTypes_AdmissionAction_UNSET E_OpenifitTypes_AdmissionAction = 0
+	// OpenifitTypes_AdmissionAction_REFUSE corresponds to the value REFUSE of OpenifitTypes_AdmissionAction
+	OpenifitTypes_AdmissionAction_REFUSE E_OpenifitTypes_AdmissionAction = 1
+	// OpenifitTypes_AdmissionAction_OMIT corresponds to the value OMIT of OpenifitTypes_AdmissionAction
+	OpenifitTypes_AdmissionAction_OMIT E_OpenifitTypes_AdmissionAction = 2
+)
+
 // E_OpenifitTypes_Carrier is a derived int64 type which is used to represent
 // the enumerated node OpenifitTypes_Carrier. An additional value named
 // OpenifitTypes_Carrier_UNSET is added to the enumeration which is used as

@@ -32,6 +32,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		1: {Name: "IPV4"},
 		2: {Name: "IPV6"},
 	},
+	"E_OpenifitTypes_AdmissionAction": {
+		1: {Name: "REFUSE"},
+		2: {Name: "OMIT"},
+	},
 	"E_OpenifitTypes_Carrier": {
 		1: {Name: "IPV6_HOP_BY_HOP"},
 		2: {Name: "IPV6_DESTINATION"},
@@ -272,11 +276,17 @@ func initΛEnumTypes() {
 		"/ifit/admission/config/data-element": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_DATA_ELEMENT)(0)),
 		},
+		"/ifit/admission/config/on-declined-element": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_AdmissionAction)(0)),
+		},
 		"/ifit/admission/config/technique": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TECHNIQUE)(0)),
 		},
 		"/ifit/admission/state/data-element": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_DATA_ELEMENT)(0)),
+		},
+		"/ifit/admission/state/on-declined-element": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_AdmissionAction)(0)),
 		},
 		"/ifit/admission/state/technique": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TECHNIQUE)(0)),
@@ -398,6 +408,9 @@ func initΛEnumTypes() {
 		"/ifit/policies/policy/packet-selection/config/tcp-flags": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TcpFlag)(0)),
 		},
+		"/ifit/policies/policy/state/declined-data-element": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_DATA_ELEMENT)(0)),
+		},
 		"/ifit/policies/policy/state/oper-status": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_PolicyOperStatus)(0)),
 		},
@@ -406,6 +419,9 @@ func initΛEnumTypes() {
 		},
 		"/ifit/policies/policy/state/programs/program/kind": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_ObservationPointKind)(0)),
+		},
+		"/ifit/policies/policy/state/reactions/reaction/action": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_TriggerAction)(0)),
 		},
 		"/ifit/policies/policy/state/role": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_NodeRole)(0)),

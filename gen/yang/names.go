@@ -6,6 +6,7 @@ package yang
 type (
 	AddressFamily                                          = E_OpenifitTypes_AddressFamily
 	Admission                                              = OpenifitAgent_Ifit_Admission
+	AdmissionAction                                        = E_OpenifitTypes_AdmissionAction
 	Admission_Config                                       = OpenifitAgent_Ifit_Admission_Config
 	Admission_State                                        = OpenifitAgent_Ifit_Admission_State
 	Carrier                                                = E_OpenifitTypes_Carrier
@@ -103,6 +104,8 @@ type (
 	Policy_State_HeavyFlows                                = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows
 	Policy_State_Program                                   = OpenifitAgent_Ifit_Policies_Policy_State_Programs_Program
 	Policy_State_Programs                                  = OpenifitAgent_Ifit_Policies_Policy_State_Programs
+	Policy_State_Reaction                                  = OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
+	Policy_State_Reactions                                 = OpenifitAgent_Ifit_Policies_Policy_State_Reactions
 	Policy_State_Skip                                      = OpenifitAgent_Ifit_Policies_Policy_State_Skips_Skip
 	Policy_State_Skips                                     = OpenifitAgent_Ifit_Policies_Policy_State_Skips
 	Policy_Trigger                                         = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger
@@ -141,6 +144,9 @@ const (
 	AddressFamily_IPV4                       = OpenifitTypes_AddressFamily_IPV4
 	AddressFamily_IPV6                       = OpenifitTypes_AddressFamily_IPV6
 	AddressFamily_UNSET                      = OpenifitTypes_AddressFamily_UNSET
+	AdmissionAction_OMIT                     = OpenifitTypes_AdmissionAction_OMIT
+	AdmissionAction_REFUSE                   = OpenifitTypes_AdmissionAction_REFUSE
+	AdmissionAction_UNSET                    = OpenifitTypes_AdmissionAction_UNSET
 	Carrier_GENEVE                           = OpenifitTypes_Carrier_GENEVE
 	Carrier_GRE                              = OpenifitTypes_Carrier_GRE
 	Carrier_IPV4_UDP                         = OpenifitTypes_Carrier_IPV4_UDP

@@ -497,9 +497,10 @@ func (*OpenifitAgent_Ifit_Admission) ΛBelongingModule() string {
 
 // OpenifitAgent_Ifit_Admission_Config represents the /openifit-agent/ifit/admission/config YANG schema element.
 type OpenifitAgent_Ifit_Admission_Config struct {
-	DataElement []E_OpenifitTypes_DATA_ELEMENT `path:"data-element" module:"openifit-agent"`
-	Owner       []string                       `path:"owner" module:"openifit-agent"`
-	Technique   []E_OpenifitTypes_TECHNIQUE    `path:"technique" module:"openifit-agent"`
+	DataElement       []E_OpenifitTypes_DATA_ELEMENT  `path:"data-element" module:"openifit-agent"`
+	OnDeclinedElement E_OpenifitTypes_AdmissionAction `path:"on-declined-element" module:"openifit-agent"`
+	Owner             []string                        `path:"owner" module:"openifit-agent"`
+	Technique         []E_OpenifitTypes_TECHNIQUE     `path:"technique" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Admission_Config implements the yang.GoStruct
@@ -521,6 +522,22 @@ func (t *OpenifitAgent_Ifit_Admission_Config) GetDataElement() []E_OpenifitTypes
 		return nil
 	}
 	return t.DataElement
+}
+
+// GetOnDeclinedElement retrieves the value of the leaf OnDeclinedElement from the OpenifitAgent_Ifit_Admission_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if OnDeclinedElement is set, it can
+// safely use t.GetOnDeclinedElement() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.OnDeclinedElement == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Admission_Config) GetOnDeclinedElement() E_OpenifitTypes_AdmissionAction {
+	if t == nil || t.OnDeclinedElement == 0 {
+		return 0
+	}
+	return t.OnDeclinedElement
 }
 
 // GetOwner retrieves the value of the leaf Owner from the OpenifitAgent_Ifit_Admission_Config
@@ -582,9 +599,10 @@ func (*OpenifitAgent_Ifit_Admission_Config) ΛBelongingModule() string {
 
 // OpenifitAgent_Ifit_Admission_State represents the /openifit-agent/ifit/admission/state YANG schema element.
 type OpenifitAgent_Ifit_Admission_State struct {
-	DataElement []E_OpenifitTypes_DATA_ELEMENT `path:"data-element" module:"openifit-agent"`
-	Owner       []string                       `path:"owner" module:"openifit-agent"`
-	Technique   []E_OpenifitTypes_TECHNIQUE    `path:"technique" module:"openifit-agent"`
+	DataElement       []E_OpenifitTypes_DATA_ELEMENT  `path:"data-element" module:"openifit-agent"`
+	OnDeclinedElement E_OpenifitTypes_AdmissionAction `path:"on-declined-element" module:"openifit-agent"`
+	Owner             []string                        `path:"owner" module:"openifit-agent"`
+	Technique         []E_OpenifitTypes_TECHNIQUE     `path:"technique" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Admission_State implements the yang.GoStruct
@@ -606,6 +624,22 @@ func (t *OpenifitAgent_Ifit_Admission_State) GetDataElement() []E_OpenifitTypes_
 		return nil
 	}
 	return t.DataElement
+}
+
+// GetOnDeclinedElement retrieves the value of the leaf OnDeclinedElement from the OpenifitAgent_Ifit_Admission_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if OnDeclinedElement is set, it can
+// safely use t.GetOnDeclinedElement() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.OnDeclinedElement == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Admission_State) GetOnDeclinedElement() E_OpenifitTypes_AdmissionAction {
+	if t == nil || t.OnDeclinedElement == 0 {
+		return 0
+	}
+	return t.OnDeclinedElement
 }
 
 // GetOwner retrieves the value of the leaf Owner from the OpenifitAgent_Ifit_Admission_State

@@ -845,6 +845,7 @@ func (*OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) ΛBelongingModule() str
 
 // OpenifitAgent_Ifit_Policies_Policy_State represents the /openifit-agent/ifit/policies/policy/state YANG schema element.
 type OpenifitAgent_Ifit_Policies_Policy_State struct {
+	DeclinedDataElement []E_OpenifitTypes_DATA_ELEMENT                       `path:"declined-data-element" module:"openifit-agent"`
 	Description         *string                                              `path:"description" module:"openifit-agent"`
 	Enabled             *bool                                                `path:"enabled" module:"openifit-agent"`
 	Events              *uint64                                              `path:"events" module:"openifit-agent"`
@@ -871,6 +872,8 @@ type OpenifitAgent_Ifit_Policies_Policy_State struct {
 	PostcardsLost       *uint64                                              `path:"postcards-lost" module:"openifit-agent"`
 	Priority            *uint16                                              `path:"priority" module:"openifit-agent"`
 	Programs            *OpenifitAgent_Ifit_Policies_Policy_State_Programs   `path:"programs" module:"openifit-agent"`
+	Reactions           *OpenifitAgent_Ifit_Policies_Policy_State_Reactions  `path:"reactions" module:"openifit-agent"`
+	ReactionsBegun      *uint64                                              `path:"reactions-begun" module:"openifit-agent"`
 	RecordsDropped      *uint64                                              `path:"records-dropped" module:"openifit-agent"`
 	RecordsExported     *uint64                                              `path:"records-exported" module:"openifit-agent"`
 	Role                []E_OpenifitTypes_NodeRole                           `path:"role" module:"openifit-agent"`
@@ -905,6 +908,16 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreatePrograms() *Openif
 	return t.Programs
 }
 
+// GetOrCreateReactions retrieves the value of the Reactions field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateReactions() *OpenifitAgent_Ifit_Policies_Policy_State_Reactions {
+	if t.Reactions != nil {
+		return t.Reactions
+	}
+	t.Reactions = &OpenifitAgent_Ifit_Policies_Policy_State_Reactions{}
+	return t.Reactions
+}
+
 // GetOrCreateSkips retrieves the value of the Skips field
 // or returns the existing field if it already exists.
 func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateSkips() *OpenifitAgent_Ifit_Policies_Policy_State_Skips {
@@ -935,6 +948,16 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetPrograms() *OpenifitAgent_
 	return nil
 }
 
+// GetReactions returns the value of the Reactions struct pointer
+// from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field Reactions is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetReactions() *OpenifitAgent_Ifit_Policies_Policy_State_Reactions {
+	if t != nil && t.Reactions != nil {
+		return t.Reactions
+	}
+	return nil
+}
+
 // GetSkips returns the value of the Skips struct pointer
 // from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field Skips is nil, nil
 // is returned such that the Get* methods can be safely chained.
@@ -943,6 +966,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSkips() *OpenifitAgent_Ifi
 		return t.Skips
 	}
 	return nil
+}
+
+// GetDeclinedDataElement retrieves the value of the leaf DeclinedDataElement from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if DeclinedDataElement is set, it can
+// safely use t.GetDeclinedDataElement() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.DeclinedDataElement == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetDeclinedDataElement() []E_OpenifitTypes_DATA_ELEMENT {
+	if t == nil || t.DeclinedDataElement == nil {
+		return nil
+	}
+	return t.DeclinedDataElement
 }
 
 // GetDescription retrieves the value of the leaf Description from the OpenifitAgent_Ifit_Policies_Policy_State
@@ -1327,6 +1366,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetPriority() uint16 {
 		return 0
 	}
 	return *t.Priority
+}
+
+// GetReactionsBegun retrieves the value of the leaf ReactionsBegun from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if ReactionsBegun is set, it can
+// safely use t.GetReactionsBegun() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.ReactionsBegun == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetReactionsBegun() uint64 {
+	if t == nil || t.ReactionsBegun == nil {
+		return 0
+	}
+	return *t.ReactionsBegun
 }
 
 // GetRecordsDropped retrieves the value of the leaf RecordsDropped from the OpenifitAgent_Ifit_Policies_Policy_State
