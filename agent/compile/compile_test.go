@@ -265,8 +265,8 @@ func TestRefusals(t *testing.T) {
 		{"flow of two families", policy("FLOW_METERING", flows(exact("f", `"source-address": "10.0.0.1", "destination-address": "2001:db8::1", "protocol": 58`))),
 			p + "/flow-selection/flows/flow[id=f]/config/destination-address", compile.Invalid, "family"},
 		{"flow twice", policy("FLOW_METERING", flows(exact("f", five)+","+exact("g", five))), p + "/flow-selection/flows/flow[id=g]/config", compile.Invalid, "same flow as f"},
-		{"too many rules", policy("FLOW_METERING", rules(many(65, func(i int) string { return rule(i, fmt.Sprintf(`, "source-port": %d`, i)) }))),
-			p + "/flow-selection/rules", compile.TooMuch, "65 rules"},
+		{"too many rules", policy("FLOW_METERING", rules(many(1025, func(i int) string { return rule(i, fmt.Sprintf(`, "source-port": %d`, i)) }))),
+			p + "/flow-selection/rules", compile.TooMuch, "1025 rules"},
 		{"too many policies", `{"policies": {"policy": [` + many(65, func(i int) string {
 			return fmt.Sprintf(`{"name": "q%02d", "config": {"name": "q%02d", "technique": "FLOW_METERING"}}`, i, i)
 		}) + `]}}`, "/ifit/policies/policy[name=q64]", compile.TooMuch, "65 policies"},

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -37,14 +36,8 @@ func (p *problems) flows(path string, in *yang.Policy_FlowSelection_Flows) []flo
 		owner[id] = name
 		out = append(out, id)
 	}
-	slices.SortFunc(out, compareFlows)
+	slices.SortFunc(out, flow.ID.Compare)
 	return out
-}
-
-func compareFlows(a, b flow.ID) int {
-	return cmp.Or(a.Source.Compare(b.Source), a.Destination.Compare(b.Destination),
-		cmp.Compare(a.SourcePort, b.SourcePort), cmp.Compare(a.DestinationPort, b.DestinationPort),
-		cmp.Compare(a.Protocol, b.Protocol))
 }
 
 func (p *problems) flow(at string, c *yang.Policy_FlowSelection_Flow_Config) (flow.ID, bool) {

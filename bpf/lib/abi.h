@@ -11,8 +11,7 @@
 
 #define IFIT_POLICIES 64	/* slots of a point: one bit each in a vector */
 #define IFIT_STATES (2 * IFIT_POLICIES)	/* places for what outlives a program */
-#define IFIT_RULE_WORDS 1	/* 64 rules each */
-#define IFIT_PORT_CLASSES (256 * IFIT_RULE_WORDS)
+#define IFIT_RULE_WORDS 16	/* at most, 64 rules each; see struct ifit_rules */
 
 #define IFIT_NO_MARK 0xff	/* in maps of code points: no counterpart */
 #define IFIT_POSTCARD_RING (4 << 20)	/* octets */
@@ -183,9 +182,56 @@ struct ifit_listed {
 	__u64 slots[2];
 };
 
-/* One bit per rule, in the order of policies and sequence numbers. */
+/*
+ * One bit per rule, in the order of policies and sequence numbers. Maps of one
+ * load hold as many words as its rules need, which are point.rule_words.
+ */
 struct ifit_rules {
 	__u64 w[IFIT_RULE_WORDS];
+};
+
+/* How a word of rules that match is folded into policies; see classify.h. */
+struct ifit_rule_word {
+	__u64 accept;	/* the others deny */
+	__u64 first;	/* of each policy in this word */
+	__u64 last;	/* likewise */
+	__u64 continued;	/* all of the policy that began in the word before */
+	__u64 continuing;	/* all of the policy that goes on in the next word */
+};
+
+/* Fields that some rule of a point restricts: the tables of no other are read. */
+enum ifit_rule_field {
+	IFIT_RULE_SOURCE = 1 << 0,
+	IFIT_RULE_DESTINATION = 1 << 1,
+	IFIT_RULE_SOURCE_PORT = 1 << 2,
+	IFIT_RULE_DESTINATION_PORT = 1 << 3,
+	IFIT_RULE_PROTOCOL = 1 << 4,
+	IFIT_RULE_DSCP = 1 << 5,
+	IFIT_RULE_FLOW_LABEL = 1 << 6,
+};
+
+/* Fields of which rules name single values out of many. */
+enum ifit_rule_value_field {
+	IFIT_RULE_VALUE_FLOW_LABEL = 0,
+};
+
+/* Places of the sets of rules that a value of a field satisfies. */
+enum ifit_rule_set {
+	IFIT_RULE_SET_OTHER = 0,	/* + ifit_rule_value_field: values that no rule names */
+	IFIT_RULE_SET_PROTOCOL = 8,
+	IFIT_RULE_SET_DSCP = IFIT_RULE_SET_PROTOCOL + 256,
+	IFIT_RULE_SET_PORTS = IFIT_RULE_SET_DSCP + 64,	/* classes of source ports, then of destination ports */
+};
+
+struct ifit_rule_value {
+	enum ifit_rule_value_field field;
+	__u32 value;
+};
+_Static_assert(sizeof(struct ifit_rule_value) == 8, "rule value");
+
+/* Where the set of rules stands that a port satisfies. */
+struct ifit_port_sets {
+	__u16 set[65536];
 };
 
 /* Key of the two tries: prefixlen counts the 32 bits of family as well. */
@@ -195,19 +241,6 @@ struct ifit_prefix {
 	__u8 addr[16];
 };
 _Static_assert(sizeof(struct ifit_prefix) == 24, "prefix");
-
-/* Rules that each value of a field satisfies; belongs to one load. */
-struct ifit_rule_tables {
-	struct ifit_rules accept;	/* the others deny */
-	struct ifit_rules policy[IFIT_POLICIES];	/* rules of each slot */
-	struct ifit_rules protocol[256];
-	struct ifit_rules dscp[64];
-	struct ifit_rules other_label;	/* flow labels that no rule names */
-	struct ifit_rules source_class[IFIT_PORT_CLASSES];
-	struct ifit_rules destination_class[IFIT_PORT_CLASSES];
-	__u16 source_port[65536];	/* port to class */
-	__u16 destination_port[65536];
-};
 
 /* One policy of a point, constant for one load. */
 struct ifit_slot {
@@ -224,7 +257,9 @@ struct ifit_point {
 	__u32 ifindex;
 	__u32 policies;	/* slots in use */
 	__u32 sampled_slots;
-	__u32 zero;
+	__u32 rule_words;	/* in use */
+	enum ifit_rule_field rule_fields;	/* a set of them */
+	enum ifit_rule_set rule_sets;	/* places in use */
 	__u64 always_mask;	/* accept every flow */
 	__u64 rule_mask;
 	__u64 list_mask;
@@ -237,6 +272,8 @@ struct ifit_point {
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
+	struct ifit_rule_word rules[IFIT_RULE_WORDS];
+	__u8 rule_slot[64 * IFIT_RULE_WORDS];
 };
 
 /* The marked code point of each code point, or the other way round. */

@@ -5,14 +5,19 @@
  */
 #pragma once
 
+#include "bits.h"
 #include "parse.h"
 
 #define FAMILY_BITS 32
 
+/*
+ * Tables of rules have the sizes that the rules of the point need: Go sets the
+ * words of a value and the number of entries before each load.
+ */
 struct prefix_table {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
-	__uint(max_entries, 4 * 64 * IFIT_RULE_WORDS);
+	__uint(max_entries, 1);
 	__type(key, struct ifit_prefix);
 	__type(value, struct ifit_rules);
 };
@@ -25,99 +30,189 @@ struct {
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct ifit_rule_tables);
-} rule_tables SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
-	__uint(max_entries, 64 * IFIT_RULE_WORDS);
-	__type(key, __u32);
 	__type(value, struct ifit_rules);
-} label_rules SEC(".maps");
+} rule_sets SEC(".maps");
 
-/* Twice what a plan may list: a change holds the old and the new flows at once. */
+struct port_table {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ifit_port_sets);
+};
+
+struct port_table source_ports SEC(".maps");
+struct port_table destination_ports SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
-	__uint(max_entries, 2 * 16384);
+	__uint(max_entries, 1);
+	__type(key, struct ifit_rule_value);
+	__type(value, struct ifit_rules);
+} value_rules SEC(".maps");
+
+/* A change holds the old and the new flows at once; Go makes room for that. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
 	__type(key, struct ifit_flow_id);
 	__type(value, struct ifit_listed);
 } flow_list SEC(".maps");
 
-static __always_inline void narrow(struct ifit_rules *match, const struct ifit_rules *by)
+static __always_inline bool restricts(__u32 rule_field)
 {
-	for (int i = 0; i < IFIT_RULE_WORDS; i++)
-		match->w[i] &= by->w[i];
+	return point.rule_fields & rule_field;
 }
 
-/* Whether the first of the slot's rules that matches is one that accepts. */
-static __always_inline bool first_match_accepts(const struct ifit_rule_tables *tables,
-						const struct ifit_rules *match, __u32 slot)
+/* For each field that some rule restricts, the rules that the flow's value satisfies. */
+struct satisfied {
+	const struct ifit_rules *source;
+	const struct ifit_rules *destination;
+	const struct ifit_rules *source_port;
+	const struct ifit_rules *destination_port;
+	const struct ifit_rules *protocol;
+	const struct ifit_rules *dscp;
+	const struct ifit_rules *flow_label;
+};
+
+static __always_inline const struct ifit_rules *rules_of_set(__u32 place)
 {
-	const struct ifit_rules *own = &tables->policy[slot & (IFIT_POLICIES - 1)];
-
-	for (int i = 0; i < IFIT_RULE_WORDS; i++) {
-		__u64 matched = match->w[i] & own->w[i];
-
-		if (matched)
-			return matched & -matched & tables->accept.w[i];
-	}
-	return false;
+	return bpf_map_lookup_elem(&rule_sets, &place);
 }
 
-/* Rules that the flow satisfies: what each field allows, ANDed. */
-static __always_inline bool match_rules(const struct ifit_rule_tables *tables,
-					const struct ifit_flow_key *key, struct ifit_rules *match)
+static __always_inline const struct ifit_rules *rules_of_port(void *ports, __u16 port)
+{
+	const struct ifit_port_sets *table;
+	__u32 zero = 0;
+
+	table = bpf_map_lookup_elem(ports, &zero);
+	return table ? rules_of_set(table->set[port]) : NULL;
+}
+
+static __always_inline const struct ifit_rules *rules_of_value(enum ifit_rule_value_field field, __u32 value)
+{
+	struct ifit_rule_value key = { .field = field, .value = value };
+	const struct ifit_rules *named = bpf_map_lookup_elem(&value_rules, &key);
+
+	return named ? named : rules_of_set(IFIT_RULE_SET_OTHER + field);
+}
+
+/* Only tables that do not hold what they must make it false. */
+static __always_inline bool satisfied_by(const struct ifit_flow_key *key, struct satisfied *by)
 {
 	struct ifit_prefix prefix = { .prefixlen = FAMILY_BITS + 128, .family = bpf_htonl(key->id.family) };
-	const struct ifit_rules *by;
-	__u32 label = key->label_vlan >> IFIT_VLAN_BITS;
-	__u16 dport = key->id.dport;
 
-	__builtin_memcpy(prefix.addr, key->id.saddr, 16);
-	by = bpf_map_lookup_elem(&source_rules, &prefix);
-	if (!by)
-		return false;
-	*match = *by;
-
-	__builtin_memcpy(prefix.addr, key->id.daddr, 16);
-	by = bpf_map_lookup_elem(&destination_rules, &prefix);
-	if (!by)
-		return false;
-	narrow(match, by);
-
-	/* The type and code of ICMP are no port that a rule could mean. */
-	if (!has_ports(key->id.proto))
-		dport = 0;
-	narrow(match, &tables->source_class[tables->source_port[key->id.sport] & (IFIT_PORT_CLASSES - 1)]);
-	narrow(match, &tables->destination_class[tables->destination_port[dport] & (IFIT_PORT_CLASSES - 1)]);
-	narrow(match, &tables->protocol[key->id.proto]);
-	narrow(match, &tables->dscp[key->dscp_epoch >> IFIT_EPOCH_BITS]);
-
-	by = bpf_map_lookup_elem(&label_rules, &label);
-	narrow(match, by ? by : &tables->other_label);
+	if (restricts(IFIT_RULE_SOURCE)) {
+		__builtin_memcpy(prefix.addr, key->id.saddr, 16);
+		by->source = bpf_map_lookup_elem(&source_rules, &prefix);
+		if (!by->source)
+			return false;
+	}
+	if (restricts(IFIT_RULE_DESTINATION)) {
+		__builtin_memcpy(prefix.addr, key->id.daddr, 16);
+		by->destination = bpf_map_lookup_elem(&destination_rules, &prefix);
+		if (!by->destination)
+			return false;
+	}
+	if (restricts(IFIT_RULE_SOURCE_PORT)) {
+		by->source_port = rules_of_port(&source_ports, key->id.sport);
+		if (!by->source_port)
+			return false;
+	}
+	if (restricts(IFIT_RULE_DESTINATION_PORT)) {
+		/* The type and code of ICMP are no port that a rule could mean. */
+		by->destination_port = rules_of_port(&destination_ports,
+						     has_ports(key->id.proto) ? key->id.dport : 0);
+		if (!by->destination_port)
+			return false;
+	}
+	if (restricts(IFIT_RULE_PROTOCOL)) {
+		by->protocol = rules_of_set(IFIT_RULE_SET_PROTOCOL + key->id.proto);
+		if (!by->protocol)
+			return false;
+	}
+	if (restricts(IFIT_RULE_DSCP)) {
+		by->dscp = rules_of_set(IFIT_RULE_SET_DSCP + (key->dscp_epoch >> IFIT_EPOCH_BITS));
+		if (!by->dscp)
+			return false;
+	}
+	if (restricts(IFIT_RULE_FLOW_LABEL)) {
+		by->flow_label = rules_of_value(IFIT_RULE_VALUE_FLOW_LABEL, key->label_vlan >> IFIT_VLAN_BITS);
+		if (!by->flow_label)
+			return false;
+	}
 	return true;
 }
 
-static __always_inline __u64 classify_by_rules(const struct ifit_flow_key *key)
+/* Rules of one word that match in every field. */
+static __always_inline __u64 matching(const struct satisfied *by, int word)
 {
-	const struct ifit_rule_tables *tables;
-	struct ifit_rules match;
+	__u64 match = ~0ULL;
+
+	if (restricts(IFIT_RULE_SOURCE))
+		match &= by->source->w[word];
+	if (restricts(IFIT_RULE_DESTINATION))
+		match &= by->destination->w[word];
+	if (restricts(IFIT_RULE_SOURCE_PORT))
+		match &= by->source_port->w[word];
+	if (restricts(IFIT_RULE_DESTINATION_PORT))
+		match &= by->destination_port->w[word];
+	if (restricts(IFIT_RULE_PROTOCOL))
+		match &= by->protocol->w[word];
+	if (restricts(IFIT_RULE_DSCP))
+		match &= by->dscp->w[word];
+	if (restricts(IFIT_RULE_FLOW_LABEL))
+		match &= by->flow_label->w[word];
+	return match;
+}
+
+/* The slots whose rules are among these of one word. */
+__noinline __u64 slots_of(__u32 word, __u64 rules)
+{
 	struct bpf_iter_num it;
 	__u64 vector = 0;
-	__u32 zero = 0;
-	int *slot;
 
-	tables = bpf_map_lookup_elem(&rule_tables, &zero);
-	if (!tables || !match_rules(tables, key, &match))
-		return 0;
-	bpf_iter_num_new(&it, 0, point.policies);
-	while ((slot = bpf_iter_num_next(&it))) {
-		if (first_match_accepts(tables, &match, *slot))
-			vector |= 1ULL << (*slot & (IFIT_POLICIES - 1));
+	bpf_iter_num_new(&it, 0, 64);
+	while (bpf_iter_num_next(&it) && rules) {
+		__u32 rule = word * 64 + lowest_bit(rules);
+		__u32 slot = point.rule_slot[rule & (64 * IFIT_RULE_WORDS - 1)];
+
+		vector |= 1ULL << (slot & (IFIT_POLICIES - 1));
+		rules &= rules - 1;
 	}
 	bpf_iter_num_destroy(&it);
+	return vector;
+}
+
+/*
+ * The first match of each policy decides. The rules of a policy are
+ * neighbours, so that one subtraction finds the lowest bit of every policy in
+ * a word: with the highest bit of each set, no borrow leaves a policy.
+ */
+static __always_inline __u64 classify_by_rules(const struct ifit_flow_key *key)
+{
+	__u32 words = point.rule_words;
+	struct satisfied by = {};
+	__u64 decided = 0;	/* all ones: the policy that goes on has matched before */
+	__u64 vector = 0;
+
+	if (!satisfied_by(key, &by))
+		return 0;
+#pragma unroll
+	for (int i = 0; i < IFIT_RULE_WORDS; i++) {
+		const volatile struct ifit_rule_word *fold = &point.rules[i];
+		__u64 match, first;
+
+		if (i >= words)
+			break;
+		match = matching(&by, i) & ~(fold->continued & decided);
+		first = match & ~((match | fold->last) - fold->first);
+		if (first & fold->accept)
+			vector |= slots_of(i, first & fold->accept);
+		decided = match & fold->continuing || decided & fold->continued & fold->continuing ? ~0ULL : 0;
+	}
 	return vector & point.rule_mask;
 }
 

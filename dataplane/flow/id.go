@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 )
@@ -31,6 +32,13 @@ type ID struct {
 	Source, Destination         netip.Addr
 	SourcePort, DestinationPort uint16
 	Protocol                    uint8
+}
+
+// Compare orders flows by addresses, ports and protocol.
+func (id ID) Compare(other ID) int {
+	return cmp.Or(id.Source.Compare(other.Source), id.Destination.Compare(other.Destination),
+		cmp.Compare(id.SourcePort, other.SourcePort), cmp.Compare(id.DestinationPort, other.DestinationPort),
+		cmp.Compare(id.Protocol, other.Protocol))
 }
 
 // String writes the flow as "source:port > destination:port/protocol".

@@ -13,7 +13,7 @@ import (
 const MaxPolicies = 64
 
 // MaxRules is the number of rules, over all policies, at one Observation Point.
-const MaxRules = 64
+const MaxRules = 1024
 
 // Plan is all that must exist in the kernel of one node.
 type Plan struct {

@@ -59,7 +59,7 @@ func TestValidate(t *testing.T) {
 				rules = append(rules, r)
 			}
 			p.Points[0].Policies[1].Rules = rules
-		}, "65 rules"},
+		}, "1025 rules"},
 		{"too many flows", func(p *Plan) {
 			p.Points[0].Policies[2].Flows = make([]flow.ID, MaxListedFlows+1)
 			for i := range p.Points[0].Policies[2].Flows {

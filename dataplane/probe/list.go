@@ -22,6 +22,24 @@ func listedFlows(policies []plan.Policy) map[point.BPFIfitFlowId]uint64 {
 	return out
 }
 
+// sizeList makes room for the flows of the policies, and as many others: a
+// change holds the old and the new flows at once.
+func sizeList(spec *ebpf.CollectionSpec, policies []plan.Policy) {
+	flows := uint32(0)
+	listed := false
+	for i := range policies {
+		flows += uint32(len(policies[i].Flows))
+		listed = listed || policies[i].FlowList
+	}
+	spec.Maps[point.BPFMapFlowList].MaxEntries = 1
+	if listed {
+		spec.Maps[point.BPFMapFlowList].MaxEntries = max(minListPlaces, 2*flows)
+	}
+}
+
+// minListPlaces are the places of the shortest flow list.
+const minListPlaces = 256
+
 // flowID writes a 5-tuple as the program does.
 func flowID(id flow.ID) point.BPFIfitFlowId {
 	out := point.BPFIfitFlowId{

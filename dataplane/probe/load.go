@@ -41,13 +41,17 @@ func (l *load) close() {
 // newLoad makes the program of a point and fills everything that it reads.
 // shared are the maps that it must use instead of new ones.
 func (e *Engine) newLoad(p *plan.Point, known point.BPFIfitPoint, states map[uint32]uint32, shared map[string]*ebpf.Map) (_ *load, err error) {
+	compiled, err := rules.Compile(p.Policies)
+	if err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	setRules(&known, compiled)
 	spec := e.spec.Copy()
 	if err := spec.Variables[point.BPFVarPoint].Set(known); err != nil {
 		return nil, fmt.Errorf("specialise program: %w", err)
 	}
-	if err := fillRules(spec, p.Policies); err != nil {
-		return nil, err
-	}
+	fillRules(spec, compiled)
+	sizeList(spec, p.Policies)
 	spec.Maps[point.BPFMapSlotMarks].Contents = slotMarks(p.Policies)
 	// The models of the tables inside others are not themselves in use.
 	delete(spec.Maps, point.BPFMapFlowTable)
@@ -81,28 +85,6 @@ func (e *Engine) newLoad(p *plan.Point, known point.BPFIfitPoint, states map[uin
 		return nil, err
 	}
 	return l, nil
-}
-
-// fillRules gives the rule tables their contents; programs without rules
-// never look at them.
-func fillRules(spec *ebpf.CollectionSpec, policies []plan.Policy) error {
-	compiled, err := rules.Compile(policies)
-	if err != nil {
-		return fmt.Errorf("compile rules: %w", err)
-	}
-	spec.Maps[point.BPFMapRuleTables].Contents = []ebpf.MapKV{{Key: uint32(0), Value: &compiled.Tables}}
-	spec.Maps[point.BPFMapSourceRules].Contents = contents(compiled.Sources)
-	spec.Maps[point.BPFMapDestinationRules].Contents = contents(compiled.Destinations)
-	spec.Maps[point.BPFMapLabelRules].Contents = contents(compiled.Labels)
-	return nil
-}
-
-func contents[K comparable, V any](from map[K]V) []ebpf.MapKV {
-	out := make([]ebpf.MapKV, 0, len(from))
-	for k, v := range from {
-		out = append(out, ebpf.MapKV{Key: k, Value: v})
-	}
-	return out
 }
 
 // pinNext pins the program and its rates beside those of its predecessor.

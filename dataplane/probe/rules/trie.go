@@ -1,8 +1,11 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/binary"
+	"maps"
 	"net/netip"
+	"slices"
 )
 
 // familyBits is the length of the family in front of the address.
@@ -31,26 +34,45 @@ func (r rule) family() uint8 {
 
 // trie holds every prefix of the rules with all rules whose own prefix covers
 // it, so that the longest match alone tells everything.
-func trie(all []rule, of func(rule) prefix) map[Prefix]Set {
+func (c *Compiled) trie(all []rule, of func(rule) prefix) map[Prefix]Set {
 	roots := []netip.Prefix{
 		netip.PrefixFrom(netip.IPv4Unspecified(), 0),
 		netip.PrefixFrom(netip.IPv6Unspecified(), 0),
 	}
-	prefixes := roots
+	own := map[netip.Prefix]Set{roots[0]: c.set(), roots[1]: c.set()}
 	for _, r := range all {
-		if p := of(r); p.IsValid() {
-			prefixes = append(prefixes, p.Masked())
-		}
-	}
-	out := make(map[Prefix]Set, len(prefixes))
-	for _, at := range prefixes {
-		out[key(at)] = satisfied(all, func(r rule) bool {
-			p := of(r)
-			if !p.IsValid() {
-				return p.family == 0 || (p.family == 4) == at.Addr().Is4()
+		p := of(r)
+		if !p.IsValid() {
+			for _, root := range roots {
+				if p.family == 0 || (p.family == 4) == root.Addr().Is4() {
+					own[root].add(r.bit)
+				}
 			}
-			return p.Bits() <= at.Bits() && p.Contains(at.Addr())
-		})
+			continue
+		}
+		at := p.Masked()
+		if own[at] == nil {
+			own[at] = c.set()
+		}
+		own[at].add(r.bit)
+	}
+	// In this order a prefix comes behind those that cover it.
+	sorted := slices.SortedFunc(maps.Keys(own), func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	out := make(map[Prefix]Set, len(own))
+	var covering []netip.Prefix
+	for _, at := range sorted {
+		for len(covering) > 0 && !covering[len(covering)-1].Overlaps(at) {
+			covering = covering[:len(covering)-1]
+		}
+		if len(covering) > 0 {
+			for w, word := range own[covering[len(covering)-1]] {
+				own[at][w] |= word
+			}
+		}
+		covering = append(covering, at)
+		out[key(at)] = own[at]
 	}
 	return out
 }

@@ -176,7 +176,9 @@ type BPFIfitPoint struct {
 	Ifindex      uint32
 	Policies     uint32
 	SampledSlots uint32
-	Zero         uint32
+	RuleWords    uint32
+	RuleFields   uint32
+	RuleSets     uint32
 	AlwaysMask   uint64
 	RuleMask     uint64
 	ListMask     uint64
@@ -194,6 +196,15 @@ type BPFIfitPoint struct {
 		State     uint32
 	}
 	Sampled [64]uint8
+	Rules   [16]struct {
+		_          structs.HostLayout
+		Accept     uint64
+		First      uint64
+		Last       uint64
+		Continued  uint64
+		Continuing uint64
+	}
+	RuleSlot [1024]uint8
 }
 
 type BPFIfitPolicyCounters struct {
@@ -208,6 +219,11 @@ type BPFIfitPolicyCounters struct {
 	Postcards           uint64
 	PostcardsSuppressed uint64
 	PostcardsLost       uint64
+}
+
+type BPFIfitPortSets struct {
+	_   structs.HostLayout
+	Set [65536]uint16
 }
 
 type BPFIfitPostcard struct {
@@ -234,22 +250,51 @@ type BPFIfitPrefix struct {
 	Addr      [16]uint8
 }
 
-type BPFIfitRuleTables struct {
-	_                structs.HostLayout
-	Accept           BPFIfitRules
-	Policy           [64]BPFIfitRules
-	Protocol         [256]BPFIfitRules
-	Dscp             [64]BPFIfitRules
-	OtherLabel       BPFIfitRules
-	SourceClass      [256]BPFIfitRules
-	DestinationClass [256]BPFIfitRules
-	SourcePort       [65536]uint16
-	DestinationPort  [65536]uint16
+type BPFIfitRuleField uint32
+
+const (
+	BPFIfitRuleFieldIFIT_RULE_SOURCE           BPFIfitRuleField = 1
+	BPFIfitRuleFieldIFIT_RULE_DESTINATION      BPFIfitRuleField = 2
+	BPFIfitRuleFieldIFIT_RULE_SOURCE_PORT      BPFIfitRuleField = 4
+	BPFIfitRuleFieldIFIT_RULE_DESTINATION_PORT BPFIfitRuleField = 8
+	BPFIfitRuleFieldIFIT_RULE_PROTOCOL         BPFIfitRuleField = 16
+	BPFIfitRuleFieldIFIT_RULE_DSCP             BPFIfitRuleField = 32
+	BPFIfitRuleFieldIFIT_RULE_FLOW_LABEL       BPFIfitRuleField = 64
+)
+
+type BPFIfitRuleSet uint32
+
+const (
+	BPFIfitRuleSetIFIT_RULE_SET_OTHER    BPFIfitRuleSet = 0
+	BPFIfitRuleSetIFIT_RULE_SET_PROTOCOL BPFIfitRuleSet = 8
+	BPFIfitRuleSetIFIT_RULE_SET_DSCP     BPFIfitRuleSet = 264
+	BPFIfitRuleSetIFIT_RULE_SET_PORTS    BPFIfitRuleSet = 328
+)
+
+type BPFIfitRuleValue struct {
+	_     structs.HostLayout
+	Field BPFIfitRuleValueField
+	Value uint32
+}
+
+type BPFIfitRuleValueField uint32
+
+const (
+	BPFIfitRuleValueFieldIFIT_RULE_VALUE_FLOW_LABEL BPFIfitRuleValueField = 0
+)
+
+type BPFIfitRuleWord struct {
+	_          structs.HostLayout
+	Accept     uint64
+	First      uint64
+	Last       uint64
+	Continued  uint64
+	Continuing uint64
 }
 
 type BPFIfitRules struct {
 	_ structs.HostLayout
-	W [1]uint64
+	W [16]uint64
 }
 
 type BPFIfitSequence struct {
@@ -303,25 +348,27 @@ type BPFIfitTriggerCounters struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	BPFMapCounters         = "counters"
+	BPFMapDestinationPorts = "destination_ports"
 	BPFMapDestinationRules = "destination_rules"
 	BPFMapEvents           = "events"
 	BPFMapFlowList         = "flow_list"
 	BPFMapFlowStates       = "flow_states"
 	BPFMapFlowTable        = "flow_table"
 	BPFMapFlowTables       = "flow_tables"
-	BPFMapLabelRules       = "label_rules"
 	BPFMapLimits           = "limits"
 	BPFMapNode             = "node"
 	BPFMapPolicyCounters   = "policy_counters"
 	BPFMapPostcards        = "postcards"
-	BPFMapRuleTables       = "rule_tables"
+	BPFMapRuleSets         = "rule_sets"
 	BPFMapSequences        = "sequences"
 	BPFMapSketchTable      = "sketch_table"
 	BPFMapSketchTables     = "sketch_tables"
 	BPFMapSlotMarks        = "slot_marks"
+	BPFMapSourcePorts      = "source_ports"
 	BPFMapSourceRules      = "source_rules"
 	BPFMapTriggerCounters  = "trigger_counters"
 	BPFMapTriggers         = "triggers"
+	BPFMapValueRules       = "value_rules"
 	BPFProgIfitEgress      = "ifit_egress"
 	BPFProgIfitIngress     = "ifit_ingress"
 	BPFVarLive             = "live"
@@ -379,25 +426,27 @@ type BPFProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFMapSpecs struct {
 	Counters         *ebpf.MapSpec `ebpf:"counters"`
+	DestinationPorts *ebpf.MapSpec `ebpf:"destination_ports"`
 	DestinationRules *ebpf.MapSpec `ebpf:"destination_rules"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
 	FlowList         *ebpf.MapSpec `ebpf:"flow_list"`
 	FlowStates       *ebpf.MapSpec `ebpf:"flow_states"`
 	FlowTable        *ebpf.MapSpec `ebpf:"flow_table"`
 	FlowTables       *ebpf.MapSpec `ebpf:"flow_tables"`
-	LabelRules       *ebpf.MapSpec `ebpf:"label_rules"`
 	Limits           *ebpf.MapSpec `ebpf:"limits"`
 	Node             *ebpf.MapSpec `ebpf:"node"`
 	PolicyCounters   *ebpf.MapSpec `ebpf:"policy_counters"`
 	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
-	RuleTables       *ebpf.MapSpec `ebpf:"rule_tables"`
+	RuleSets         *ebpf.MapSpec `ebpf:"rule_sets"`
 	Sequences        *ebpf.MapSpec `ebpf:"sequences"`
 	SketchTable      *ebpf.MapSpec `ebpf:"sketch_table"`
 	SketchTables     *ebpf.MapSpec `ebpf:"sketch_tables"`
 	SlotMarks        *ebpf.MapSpec `ebpf:"slot_marks"`
+	SourcePorts      *ebpf.MapSpec `ebpf:"source_ports"`
 	SourceRules      *ebpf.MapSpec `ebpf:"source_rules"`
 	TriggerCounters  *ebpf.MapSpec `ebpf:"trigger_counters"`
 	Triggers         *ebpf.MapSpec `ebpf:"triggers"`
+	ValueRules       *ebpf.MapSpec `ebpf:"value_rules"`
 }
 
 // BPFVariableSpecs contains global variables before they are loaded into the kernel.
@@ -429,49 +478,53 @@ func (o *BPFObjects) Close() error {
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFMaps struct {
 	Counters         *ebpf.Map `ebpf:"counters"`
+	DestinationPorts *ebpf.Map `ebpf:"destination_ports"`
 	DestinationRules *ebpf.Map `ebpf:"destination_rules"`
 	Events           *ebpf.Map `ebpf:"events"`
 	FlowList         *ebpf.Map `ebpf:"flow_list"`
 	FlowStates       *ebpf.Map `ebpf:"flow_states"`
 	FlowTable        *ebpf.Map `ebpf:"flow_table"`
 	FlowTables       *ebpf.Map `ebpf:"flow_tables"`
-	LabelRules       *ebpf.Map `ebpf:"label_rules"`
 	Limits           *ebpf.Map `ebpf:"limits"`
 	Node             *ebpf.Map `ebpf:"node"`
 	PolicyCounters   *ebpf.Map `ebpf:"policy_counters"`
 	Postcards        *ebpf.Map `ebpf:"postcards"`
-	RuleTables       *ebpf.Map `ebpf:"rule_tables"`
+	RuleSets         *ebpf.Map `ebpf:"rule_sets"`
 	Sequences        *ebpf.Map `ebpf:"sequences"`
 	SketchTable      *ebpf.Map `ebpf:"sketch_table"`
 	SketchTables     *ebpf.Map `ebpf:"sketch_tables"`
 	SlotMarks        *ebpf.Map `ebpf:"slot_marks"`
+	SourcePorts      *ebpf.Map `ebpf:"source_ports"`
 	SourceRules      *ebpf.Map `ebpf:"source_rules"`
 	TriggerCounters  *ebpf.Map `ebpf:"trigger_counters"`
 	Triggers         *ebpf.Map `ebpf:"triggers"`
+	ValueRules       *ebpf.Map `ebpf:"value_rules"`
 }
 
 func (m *BPFMaps) Close() error {
 	return _BPFClose(
 		m.Counters,
+		m.DestinationPorts,
 		m.DestinationRules,
 		m.Events,
 		m.FlowList,
 		m.FlowStates,
 		m.FlowTable,
 		m.FlowTables,
-		m.LabelRules,
 		m.Limits,
 		m.Node,
 		m.PolicyCounters,
 		m.Postcards,
-		m.RuleTables,
+		m.RuleSets,
 		m.Sequences,
 		m.SketchTable,
 		m.SketchTables,
 		m.SlotMarks,
+		m.SourcePorts,
 		m.SourceRules,
 		m.TriggerCounters,
 		m.Triggers,
+		m.ValueRules,
 	)
 }
 

@@ -1,0 +1,60 @@
+package probe
+
+import (
+	"github.com/cilium/ebpf"
+
+	"github.com/openifit/openifit/dataplane/probe/rules"
+	"github.com/openifit/openifit/gen/bpf/point"
+)
+
+// setRules tells a program how it reads its tables of rules.
+func setRules(known *point.BPFIfitPoint, compiled *rules.Compiled) {
+	known.RuleWords = uint32(compiled.Words)
+	known.RuleFields = uint32(compiled.Fields)
+	known.RuleSets = uint32(len(compiled.Sets))
+	for w := range compiled.Fold {
+		known.Rules[w] = compiled.Fold[w]
+	}
+	known.RuleSlot = compiled.Slots
+}
+
+// fillRules gives the tables of rules the sizes that the rules need, and their
+// contents. What no rule needs is as small as the kernel allows.
+func fillRules(spec *ebpf.CollectionSpec, compiled *rules.Compiled) {
+	size := func(name string, entries int, contents []ebpf.MapKV) {
+		m := spec.Maps[name]
+		m.Contents = contents
+		m.MaxEntries = max(1, uint32(entries))
+		m.ValueSize = max(8, 8*uint32(compiled.Words))
+		// The kernel would hold the size against these types.
+		m.Key, m.Value = nil, nil
+	}
+	size(point.BPFMapSourceRules, len(compiled.Sources), contents(compiled.Sources))
+	size(point.BPFMapDestinationRules, len(compiled.Destinations), contents(compiled.Destinations))
+	size(point.BPFMapValueRules, len(compiled.Values), contents(compiled.Values))
+	sets := make([]ebpf.MapKV, 0, len(compiled.Sets))
+	for place, set := range compiled.Sets {
+		if set != nil {
+			sets = append(sets, ebpf.MapKV{Key: uint32(place), Value: set})
+		}
+	}
+	size(point.BPFMapRuleSets, len(compiled.Sets), sets)
+	for name, ports := range map[string]*rules.Ports{
+		point.BPFMapSourcePorts: compiled.SourcePorts, point.BPFMapDestinationPorts: compiled.DestinationPorts,
+	} {
+		m := spec.Maps[name]
+		if ports == nil {
+			m.ValueSize, m.Key, m.Value = 8, nil, nil
+			continue
+		}
+		m.Contents = []ebpf.MapKV{{Key: uint32(0), Value: ports}}
+	}
+}
+
+func contents[K comparable](from map[K]rules.Set) []ebpf.MapKV {
+	out := make([]ebpf.MapKV, 0, len(from))
+	for k, v := range from {
+		out = append(out, ebpf.MapKV{Key: k, Value: v})
+	}
+	return out
+}
