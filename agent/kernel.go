@@ -110,6 +110,7 @@ func (v *kernelView) lost() (n uint64) {
 func addCounters(sum, c *probe.PolicyCounters) {
 	sum.Observed += c.Observed
 	sum.Selected += c.Selected
+	sum.Limited += c.Limited
 	sum.Refused += c.Refused
 	sum.Marked += c.Marked
 	sum.NoMark += c.NoMark

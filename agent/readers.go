@@ -50,7 +50,7 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	total, kernel, sent := r.counters.of(p.ID), view.policies[p.ID], r.exporter.Policy(p.ID)
 	s.PacketsObserved, s.OctetsObserved = &total.PacketsObserved, &total.OctetsObserved
 	s.PacketsSelected = ptr(selected(p, total, kernel.Selected))
-	s.FlowsRefused = &kernel.Refused
+	s.PacketsLimited, s.FlowsRefused = &kernel.Limited, &kernel.Refused
 	s.RecordsExported, s.RecordsDropped = &sent.Exported, &sent.Dropped
 	if len(p.Triggers) > 0 {
 		dropped := view.triggers[p.ID]

@@ -36,7 +36,7 @@ static __always_inline void offer_all(struct ifit_watched *place, const struct s
 		.left = skb->tail - skb->network_header,
 	};
 	struct ifit_flow_state *flow;
-	struct bpf_iter_num it;
+	struct rounds r;
 	__u64 numbers, until;
 
 	if (skb->tail < skb->network_header || !read_flow(&at, skb->protocol, &sample->id))
@@ -45,14 +45,14 @@ static __always_inline void offer_all(struct ifit_watched *place, const struct s
 	if (!flow)
 		return;
 	numbers = flow->delay_triggers;
-	bpf_iter_num_new(&it, 0, IFIT_TRIGGERS);
-	while (bpf_iter_num_next(&it) && numbers) {
+	begin_rounds(&r, 0, IFIT_TRIGGERS);
+	while (next_round(&r) && numbers) {
 		until = offer(sample, lowest_bit(numbers));
 		if (until > place->attentive_until)
 			place->attentive_until = until;
 		numbers &= numbers - 1;
 	}
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 }
 
 /*

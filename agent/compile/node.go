@@ -23,22 +23,22 @@ func (p *problems) node(tree *yang.Ifit, r *Result) {
 	}))
 	p.refuseOthers("/ifit/limits", tree.GetLimits(), paths([]string{
 		"config/max-policies", "config/max-flows-per-point", "config/max-events",
-		"config/max-export-octets-per-second",
+		"config/max-export-octets-per-second", "config/max-selected-packets-per-second",
 	}))
 	if probes := tree.GetProbes(); probes != nil {
 		for _, name := range slices.Sorted(maps.Keys(probes.Probe)) {
 			p.add(NotBuilt, "/ifit/probes/probe[name="+name+"]", "uploaded probes are %s", notBuilt)
 		}
 	}
-	domain, limits := tree.GetDomain().GetConfig(), tree.GetLimits().GetConfig()
+	domain := tree.GetDomain().GetConfig()
 	r.Domain = Domain{
 		NodeName:          domain.GetNodeName(),
 		ObservationDomain: domain.GetObservationDomainId(),
 		EnterpriseNumber:  domain.GetEnterpriseNumber(),
 		NodeID:            p.nodeID(tree.GetDomain().GetNamespaces(), domain.GetObservationDomainId()),
 	}
-	r.Limits = Limits{ExportOctets: limits.GetMaxExportOctetsPerSecond()}
-	r.Plan.MaxFlows = limits.GetMaxFlowsPerPoint()
+	p.limits(tree.GetLimits(), r)
+	r.Plan.MaxFlows = tree.GetLimits().GetConfig().GetMaxFlowsPerPoint()
 	r.Plan.MaxPostcards = maxPostcards
 }
 

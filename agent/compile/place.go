@@ -68,6 +68,7 @@ func (b *builder) references(d *definition) {
 func (b *builder) place(d *definition, ref flow.PolicyRef) {
 	out := d.Policy
 	out.PolicyRef = ref
+	out.Select, out.Probability = b.result.selection(&d.Policy)
 	for _, w := range d.where {
 		if w.iface != "" && b.known.Interface[w.iface] != nil && b.find(w.iface) == nil {
 			out.Missing = append(out.Missing, &Error{
@@ -190,11 +191,12 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	switch {
 	case actions&plan.ActMark != 0:
 		p.Mark = b.marks[d.mark]
-		p.Select = d.Select
+		p.Select, _ = b.result.selection(&d.Policy)
 	case actions&plan.ActMeter != 0:
-		p.Select = d.Select
+		p.Select, _ = b.result.selection(&d.Policy)
 	case actions&plan.ActSketch != 0:
 		p.Sketch = d.Sketch
+		p.Select, _ = b.result.selection(&d.Policy)
 	case actions&plan.ActEvent != 0:
 		p.Triggers = d.Triggers
 	}

@@ -7,7 +7,7 @@
 #pragma once
 
 /* Version of everything that stays pinned while agents come and go. */
-#define IFIT_LAYOUT 1
+#define IFIT_LAYOUT 2
 
 #define IFIT_POLICIES 64	/* slots of a point: one bit each in a vector */
 #define IFIT_STATES (2 * IFIT_POLICIES)	/* places for what outlives a program */
@@ -41,6 +41,15 @@ enum ifit_feature {
 	IFIT_FEATURE_SKETCH = 1 << 12,
 	IFIT_FEATURE_EVENT = 1 << 13,	/* some policy has triggers */
 	IFIT_FEATURE_EVERY_PACKET = 1 << 14,	/* some policy looks at packets without marks */
+	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
+};
+
+/* What a kernel may lack; see kernel.h. */
+enum ifit_lack {
+	IFIT_LACKS_RING_BUFFER = 1 << 0,
+	IFIT_LACKS_TIMESTAMP = 1 << 1,	/* bpf_skb_set_tstamp, tstamp_type */
+	IFIT_LACKS_ITERATOR = 1 << 2,	/* open-coded iterators over numbers */
+	IFIT_LACKS_SKIP_NEIGH = 1 << 3,	/* a flag of bpf_fib_lookup */
 };
 
 /* Fields of a flow key that some policy of a point reads, as dataplane/plan numbers them. */
@@ -150,8 +159,9 @@ struct ifit_policy_counters {
 	__u64 postcards;	/* sent */
 	__u64 postcards_suppressed;	/* over the node's rate */
 	__u64 postcards_lost;	/* no place in the ring buffer */
+	__u64 limited;	/* would have been selected, but for the node's limit */
 };
-_Static_assert(sizeof(struct ifit_policy_counters) == 80, "policy counters");
+_Static_assert(sizeof(struct ifit_policy_counters) == 88, "policy counters");
 
 /* Parameters of SYSTEMATIC_COUNT: interval packets are taken, space skipped. */
 struct ifit_systematic {
@@ -281,7 +291,7 @@ struct ifit_marks {
 	__u8 dscp[64];
 };
 
-/* At most one in interval_ns, and burst_ns worth of them at once; 0: no limit. */
+/* At most one in interval_ns, and burst_ns worth of them at once; 0: no limit. Go alone writes it. */
 struct ifit_limit {
 	__u64 interval_ns;
 	__u64 burst_ns;
@@ -290,7 +300,8 @@ struct ifit_limit {
 enum ifit_limited {
 	IFIT_LIMIT_POSTCARDS = 0,
 	IFIT_LIMIT_EVENTS = 1,
-	IFIT_LIMITS = 2,
+	IFIT_LIMIT_SELECTED = 2,
+	IFIT_LIMITS = 3,
 };
 
 /* Configuration that all programs of a node share. */
@@ -298,13 +309,14 @@ struct ifit_node {
 	struct ifit_marks unmark;
 	struct ifit_limit postcards;
 	struct ifit_limit events;
+	struct ifit_limit selected;
 	__u64 delay_triggers;	/* numbers as bits, by metric */
 	__u64 new_flow_triggers;
 	__u64 path_change_triggers;
 	__u64 netns_cookie;
 	__u64 sketch_seed;	/* so that nobody outside can aim at a place */
 };
-_Static_assert(sizeof(struct ifit_node) == 136, "node");
+_Static_assert(sizeof(struct ifit_node) == 152, "node");
 
 /*
  * What one node saw of one marked packet. Times are of the monotonic clock;

@@ -2,6 +2,7 @@
 /* Clock readings and arrival stamps: at most one reading per packet. */
 #pragma once
 
+#include "kernel.h"
 #include "packet.h"
 
 /*
@@ -21,6 +22,8 @@ static __always_inline void stamp_arrival(struct __sk_buff *skb, struct packet *
  */
 static __always_inline void read_arrival(const struct __sk_buff *skb, struct packet *pkt)
 {
+	if (lacks(IFIT_LACKS_TIMESTAMP))
+		return;
 	if (!skb->ingress_ifindex || skb->tstamp_type != BPF_SKB_TSTAMP_DELIVERY_MONO)
 		return;
 	if (skb->tstamp <= pkt->now)

@@ -116,13 +116,11 @@ static __always_inline bool make_step(struct ifit_condition *condition, const st
 	}
 	if (__sync_val_compare_and_swap(&condition->word, word, next) != word) {
 		if (event)
-			bpf_ringbuf_discard(event, 0);
+			discard_sample(event);
 		return false;
 	}
-	if (event) {
-		count_one(&count->events);
-		bpf_ringbuf_submit(event, 0);
-	}
+	if (event)
+		submit_event(event, count);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "bits.h"
 #include "node.h"
+#include "sample.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -70,6 +71,15 @@ static __noinline void begin_event(struct ifit_event *event, const struct ifit_t
 	event->per_flow = trigger->per_flow;
 }
 
+/* Sends an event that is complete, and counts it. */
+static __always_inline void submit_event(struct ifit_event *event, struct ifit_trigger_counters *count)
+{
+	if (submit_sample(&events, event, 0))
+		count_one(&count->events);
+	else
+		count_one(&count->lost);
+}
+
 /*
  * Reserves an event of a trigger under the node's limit; NULL, counted, when
  * there is no place. The caller fills in the rest.
@@ -86,7 +96,7 @@ static __always_inline struct ifit_event *reserve_event(const struct ifit_trigge
 		count_one(&count->suppressed);
 		return NULL;
 	}
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	event = reserve_sample(&events, sizeof(*event));
 	if (!event) {
 		count_one(&count->lost);
 		return NULL;

@@ -8,6 +8,7 @@
 #include "bits.h"
 #include "bob.h"
 #include "counters.h"
+#include "kernel.h"
 #include "node.h"
 
 #define ECN_MASK 0x03
@@ -121,7 +122,7 @@ static __noinline bool is_delivered_here(struct __sk_buff *skb, const struct pac
 		__builtin_memcpy(fib.ipv6_src, id->saddr, 16);
 		__builtin_memcpy(fib.ipv6_dst, id->daddr, 16);
 	}
-	result = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	result = bpf_fib_lookup(skb, &fib, sizeof(fib), lacks(IFIT_LACKS_SKIP_NEIGH) ? 0 : BPF_FIB_LOOKUP_SKIP_NEIGH);
 	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
@@ -177,15 +178,15 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt, 
 /* Marks the packet for the first of the policies in slots that can. */
 static __always_inline void mark_packet(struct __sk_buff *skb, struct packet *pkt, __u64 slots)
 {
-	struct bpf_iter_num it;
+	struct rounds r;
 
-	bpf_iter_num_new(&it, 0, IFIT_POLICIES);
-	while (bpf_iter_num_next(&it) && slots) {
+	begin_rounds(&r, 0, IFIT_POLICIES);
+	while (next_round(&r) && slots) {
 		if (mark_for(skb, pkt, lowest_bit(slots)))
 			break;
 		slots &= slots - 1;
 	}
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 }
 
 /* The kernel's ip_tos2prio, which looks at two bits of the code point alone. */

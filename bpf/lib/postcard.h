@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "counters.h"
 #include "node.h"
+#include "sample.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -21,9 +22,12 @@ struct {
 
 static __always_inline __u64 postcard_wake(void)
 {
-	__u64 waiting = bpf_ringbuf_query(&postcards, BPF_RB_AVAIL_DATA);
-	__u64 before = waiting - (sizeof(struct ifit_postcard) + RING_HEADER);
+	__u64 waiting, before;
 
+	if (lacks(IFIT_LACKS_RING_BUFFER))
+		return 0;
+	waiting = bpf_ringbuf_query(&postcards, BPF_RB_AVAIL_DATA);
+	before = waiting - (sizeof(struct ifit_postcard) + RING_HEADER);
 	return waiting >> WAKE_SHIFT != before >> WAKE_SHIFT ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
@@ -65,7 +69,7 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 		count->postcards_suppressed++;
 		return;
 	}
-	card = bpf_ringbuf_reserve(&postcards, sizeof(*card), 0);
+	card = reserve_sample(&postcards, sizeof(*card));
 	if (!card) {
 		count->postcards_lost++;
 		return;
@@ -76,6 +80,8 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 	card->packet_id = id;
 	card->ingress_ifindex = skb->ingress_ifindex;
 	card->egress_ifindex = egress;
-	bpf_ringbuf_submit(card, postcard_wake());
-	count->postcards++;
+	if (submit_bulk_sample(skb, &postcards, card, sizeof(*card), postcard_wake()))
+		count->postcards++;
+	else
+		count->postcards_lost++;
 }

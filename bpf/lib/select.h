@@ -2,6 +2,8 @@
 /* Packet selection (RFC 5475) among the packets of the flows that a policy accepts. */
 #pragma once
 
+#include "kernel.h"
+#include "limit.h"
 #include "meter.h"
 
 #define RATE_THRESHOLD 0xffffffffULL
@@ -54,13 +56,13 @@ static __always_inline bool draw(__u32 threshold)
  */
 __noinline int draw_segments(__u32 threshold, __u32 segments)
 {
-	struct bpf_iter_num it;
+	struct rounds r;
 	int selected = 0;
 
-	bpf_iter_num_new(&it, 0, segments & 0xffff);
-	while (bpf_iter_num_next(&it))
+	begin_rounds(&r, 0, segments & 0xffff);
+	while (next_round(&r))
 		selected += draw(threshold);
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 	return selected;
 }
 
@@ -86,6 +88,8 @@ __noinline int select_slot(struct __sk_buff *skb, struct packet *pkt, __u32 slot
 	else
 		selected = select_uniform(rate & RATE_THRESHOLD, pkt->segments);
 	count->observed += pkt->segments;
+	if (selected)
+		selected = limit_selected(pkt, selected, count);
 	if (!selected)
 		return 0;
 	count->selected += selected;
@@ -99,8 +103,7 @@ static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet 
 {
 	__u64 accepted = pkt->accepted;
 	__u64 selected = accepted & ~point.sampled_mask;
-	struct bpf_iter_num it;
-	int *i;
+	struct rounds r;
 
 	if (!(accepted & point.sampled_mask))
 		return selected;
@@ -113,13 +116,13 @@ static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet 
 	}
 	if (point.sampled_slots <= PLAIN_SLOTS)
 		return selected;
-	bpf_iter_num_new(&it, PLAIN_SLOTS, point.sampled_slots);
-	while ((i = bpf_iter_num_next(&it))) {
-		__u32 slot = point.sampled[*i & (IFIT_POLICIES - 1)] & (IFIT_POLICIES - 1);
+	begin_rounds(&r, PLAIN_SLOTS, point.sampled_slots);
+	while (next_round(&r)) {
+		__u32 slot = point.sampled[r.at & (IFIT_POLICIES - 1)] & (IFIT_POLICIES - 1);
 
 		if (accepted >> slot & 1 && select_slot(skb, pkt, slot))
 			selected |= 1ULL << slot;
 	}
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 	return selected;
 }

@@ -66,6 +66,9 @@ enum {
 	BPF_F_RECOMPUTE_CSUM = 1U << 0,
 };
 
+/* Flag of bpf_perf_event_output. */
+#define BPF_F_CURRENT_CPU 0xffffffffULL
+
 /* Flags and requests of ring buffers. */
 enum {
 	BPF_RB_NO_WAKEUP = 1U << 0,
@@ -230,9 +233,9 @@ struct bpf_iter_num {
 } __attribute__((aligned(8)));
 
 extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end)
-	__attribute__((section(".ksyms")));
-extern int *bpf_iter_num_next(struct bpf_iter_num *it) __attribute__((section(".ksyms")));
-extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __attribute__((section(".ksyms")));
+	__attribute__((weak, section(".ksyms")));
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __attribute__((weak, section(".ksyms")));
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __attribute__((weak, section(".ksyms")));
 
 /* Kernel structs, relocated by CO-RE: the fields that tracing programs read. */
 struct net {

@@ -46,15 +46,15 @@ static __always_inline struct ifit_flow_state *flow_state(const struct packet *p
 /* Triggers of the policies that accept the flow here. */
 static __always_inline __u64 triggers_of(__u64 slots)
 {
-	struct bpf_iter_num it;
+	struct rounds r;
 	__u64 numbers = 0;
 
-	bpf_iter_num_new(&it, 0, IFIT_POLICIES);
-	while (bpf_iter_num_next(&it) && slots) {
+	begin_rounds(&r, 0, IFIT_POLICIES);
+	while (next_round(&r) && slots) {
 		numbers |= point.slot_triggers[lowest_bit(slots)];
 		slots &= slots - 1;
 	}
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 	return numbers;
 }
 
@@ -81,21 +81,20 @@ static __noinline void tell_flow(const struct __sk_buff *skb, const struct packe
 	event->previous_ingress_ifindex = path_ingress(before);
 	event->previous_egress_ifindex = path_egress(before);
 	event->previous_hop_limit = before;
-	count_one(&count->events);
-	bpf_ringbuf_submit(event, 0);
+	submit_event(event, count);
 }
 
 static __always_inline void tell_all(const struct __sk_buff *skb, const struct packet *pkt, __u64 numbers,
 				     __u64 path, __u64 before)
 {
-	struct bpf_iter_num it;
+	struct rounds r;
 
-	bpf_iter_num_new(&it, 0, IFIT_TRIGGERS);
-	while (bpf_iter_num_next(&it) && numbers) {
+	begin_rounds(&r, 0, IFIT_TRIGGERS);
+	while (next_round(&r) && numbers) {
 		tell_flow(skb, pkt, lowest_bit(numbers), path, before);
 		numbers &= numbers - 1;
 	}
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 }
 
 /*

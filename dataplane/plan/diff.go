@@ -12,7 +12,7 @@ type Delta struct {
 	// Change holds points that both have, with a difference.
 	Change []PointDelta
 	// Node: something differs that belongs to no point: the unmark map, the
-	// size of the flow tables or the limit of postcards.
+	// size of the flow tables or a limit.
 	Node bool
 }
 
@@ -40,8 +40,10 @@ type PointDelta struct {
 // Diff compares two plans. Both list their points by ascending ID.
 func Diff(have, want Plan) Delta {
 	d := Delta{Node: have.Unmark != want.Unmark || have.MaxFlows != want.MaxFlows ||
-		have.MaxPostcards != want.MaxPostcards}
-	marks := have.HasMarks() != want.HasMarks()
+		have.MaxPostcards != want.MaxPostcards || have.MaxSelected != want.MaxSelected}
+	// Every program must tell marked code points from others now, or ask
+	// whether it may select.
+	everywhere := have.HasMarks() != want.HasMarks() || (have.MaxSelected > 0) != (want.MaxSelected > 0)
 	i, j := 0, 0
 	for i < len(have.Points) || j < len(want.Points) {
 		switch {
@@ -53,8 +55,7 @@ func Diff(have, want Plan) Delta {
 			j++
 		default:
 			c := diffPoint(have.Points[i], want.Points[j])
-			if marks {
-				// Every program must tell marked code points from others now.
+			if everywhere {
 				c = &PointDelta{Old: have.Points[i], New: want.Points[j], Reload: true}
 			}
 			if c != nil {

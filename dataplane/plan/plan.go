@@ -28,6 +28,10 @@ type Plan struct {
 	// MaxPostcards bounds postcards per second that this node emits; 0 does
 	// not bound them.
 	MaxPostcards uint32
+	// MaxSelected bounds the packets per second that all policies of the node
+	// together select; 0 does not bound them. Policies that select every packet
+	// only count, and are not bounded.
+	MaxSelected uint64
 }
 
 // NoMark stands in mark maps where a code point has no counterpart.

@@ -9,12 +9,12 @@ import (
 )
 
 // constants are what the program of a point knows at load.
-func constants(p *plan.Point, states map[uint32]uint32, marks bool, numbers triggerNumbers) point.BPFIfitPoint {
+func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, numbers triggerNumbers) point.BPFIfitPoint {
 	c := point.BPFIfitPoint{
 		Ifindex:  p.ID.Ifindex,
 		Policies: uint32(len(p.Policies)),
 	}
-	features := pointFeatures(p, marks)
+	features := pointFeatures(p, whole.HasMarks())
 	for slot := range p.Policies {
 		policy := &p.Policies[slot]
 		bit := uint64(1) << slot
@@ -62,6 +62,9 @@ func constants(p *plan.Point, states map[uint32]uint32, marks bool, numbers trig
 			c.Sampled[c.SampledSlots] = uint8(slot)
 			c.SampledSlots++
 			features |= point.BPFIfitFeatureIFIT_FEATURE_SAMPLE
+			if whole.MaxSelected > 0 {
+				features |= point.BPFIfitFeatureIFIT_FEATURE_LIMIT
+			}
 		}
 	}
 	c.Features = uint32(features)

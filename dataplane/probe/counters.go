@@ -48,6 +48,8 @@ type PolicyCounters struct {
 	Policy uint32
 	// Observed packets were offered to packet selection, Selected ones taken.
 	Observed, Selected uint64
+	// Limited packets would have been selected, but for the node's limit.
+	Limited uint64
 	// Refused are selected packets that found no place in a full flow table.
 	Refused uint64
 	// Marked packets got the policy's mark. The others did not, because their
@@ -134,6 +136,7 @@ func sumPolicy(m *ebpf.Map, state uint32) (PolicyCounters, error) {
 	for i := range perCPU {
 		sum.Observed += perCPU[i].Observed
 		sum.Selected += perCPU[i].Selected
+		sum.Limited += perCPU[i].Limited
 		sum.Refused += perCPU[i].Refused
 		sum.Marked += perCPU[i].Marked
 		sum.NoMark += perCPU[i].NoMark

@@ -10,7 +10,7 @@ import (
 )
 
 // layoutVersion is IFIT_LAYOUT.
-const layoutVersion = 1
+const layoutVersion = 2
 
 // layout says who pinned the rest: which version of the maps, and in which
 // network namespace the interfaces are.

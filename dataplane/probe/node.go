@@ -184,10 +184,8 @@ func (n *node) configFor(p *plan.Plan) point.BPFIfitNode {
 			c.Unmark.Dscp[dscp] = unmarked
 		}
 	}
-	c.Postcards.IntervalNs, c.Postcards.BurstNs = 0, uint64(postcardBurst)
-	if p.MaxPostcards > 0 {
-		c.Postcards.IntervalNs = max(uint64(time.Second)/uint64(p.MaxPostcards), 1)
-	}
+	c.Postcards = limit(uint64(p.MaxPostcards), postcardBurst)
+	c.Selected = limit(p.MaxSelected, selectedBurst)
 	c.Events.IntervalNs, c.Events.BurstNs = uint64(time.Second)/maxEvents, uint64(eventBurst)
 	return c
 }

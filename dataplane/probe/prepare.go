@@ -104,7 +104,7 @@ func (c *Change) load(p *plan.Point, states map[uint32]uint32, next, o *observat
 	if next.sketch != nil {
 		shared[point.BPFMapSketchTables] = next.sketch.maps[point.BPFMapSketchTables]
 	}
-	program, err := c.engine.newLoad(p, constants(p, states, c.next.HasMarks(), c.numbers), states, shared)
+	program, err := c.engine.newLoad(p, constants(p, states, &c.next, c.numbers), states, shared)
 	if err != nil {
 		return nil, err
 	}

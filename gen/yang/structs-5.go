@@ -863,6 +863,7 @@ type OpenifitAgent_Ifit_Policies_Policy_State struct {
 	OctetsObserved      *uint64                                              `path:"octets-observed" module:"openifit-agent"`
 	OperStatus          E_OpenifitTypes_PolicyOperStatus                     `path:"oper-status" module:"openifit-agent"`
 	Owner               *string                                              `path:"owner" module:"openifit-agent"`
+	PacketsLimited      *uint64                                              `path:"packets-limited" module:"openifit-agent"`
 	PacketsMarked       *uint64                                              `path:"packets-marked" module:"openifit-agent"`
 	PacketsObserved     *uint64                                              `path:"packets-observed" module:"openifit-agent"`
 	PacketsSelected     *uint64                                              `path:"packets-selected" module:"openifit-agent"`
@@ -1238,6 +1239,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOwner() string {
 		return ""
 	}
 	return *t.Owner
+}
+
+// GetPacketsLimited retrieves the value of the leaf PacketsLimited from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if PacketsLimited is set, it can
+// safely use t.GetPacketsLimited() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.PacketsLimited == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetPacketsLimited() uint64 {
+	if t == nil || t.PacketsLimited == nil {
+		return 0
+	}
+	return *t.PacketsLimited
 }
 
 // GetPacketsMarked retrieves the value of the leaf PacketsMarked from the OpenifitAgent_Ifit_Policies_Policy_State

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 // Missing ends a test whose environment lacks something: a skip with its
@@ -34,4 +35,18 @@ func NeedTool(t testing.TB, name string) string {
 		Missing(t, "needs the program %s: %v", name, err)
 	}
 	return path
+}
+
+// patience is how long Eventually waits: longer than any machine needs.
+const patience = 30 * time.Second
+
+// Eventually returns when the condition holds, which it asks for again and
+// again, and fails the test when it does not come to hold.
+func Eventually(t testing.TB, condition func() bool, what string, args ...any) {
+	t.Helper()
+	for end := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it never came to this: "+what, args...)
+		}
+	}
 }

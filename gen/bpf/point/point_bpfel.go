@@ -82,6 +82,7 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_SKETCH       BPFIfitFeature = 4096
 	BPFIfitFeatureIFIT_FEATURE_EVENT        BPFIfitFeature = 8192
 	BPFIfitFeatureIFIT_FEATURE_EVERY_PACKET BPFIfitFeature = 16384
+	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
 )
 
 type BPFIfitFlow struct {
@@ -127,6 +128,21 @@ type BPFIfitFlowState struct {
 	DelayTriggers uint64
 }
 
+type BPFIfitLack uint32
+
+const (
+	BPFIfitLackIFIT_LACKS_RING_BUFFER BPFIfitLack = 1
+	BPFIfitLackIFIT_LACKS_TIMESTAMP   BPFIfitLack = 2
+	BPFIfitLackIFIT_LACKS_ITERATOR    BPFIfitLack = 4
+	BPFIfitLackIFIT_LACKS_SKIP_NEIGH  BPFIfitLack = 8
+)
+
+type BPFIfitLimit struct {
+	_          structs.HostLayout
+	IntervalNs uint64
+	BurstNs    uint64
+}
+
 type BPFIfitListed struct {
 	_     structs.HostLayout
 	Slots [2]uint64
@@ -150,18 +166,11 @@ type BPFIfitMarks struct {
 }
 
 type BPFIfitNode struct {
-	_         structs.HostLayout
-	Unmark    BPFIfitMarks
-	Postcards struct {
-		_          structs.HostLayout
-		IntervalNs uint64
-		BurstNs    uint64
-	}
-	Events struct {
-		_          structs.HostLayout
-		IntervalNs uint64
-		BurstNs    uint64
-	}
+	_                  structs.HostLayout
+	Unmark             BPFIfitMarks
+	Postcards          BPFIfitLimit
+	Events             BPFIfitLimit
+	Selected           BPFIfitLimit
 	DelayTriggers      uint64
 	NewFlowTriggers    uint64
 	PathChangeTriggers uint64
@@ -219,6 +228,7 @@ type BPFIfitPolicyCounters struct {
 	Postcards           uint64
 	PostcardsSuppressed uint64
 	PostcardsLost       uint64
+	Limited             uint64
 }
 
 type BPFIfitPortSets struct {
@@ -343,6 +353,12 @@ type BPFIfitTriggerCounters struct {
 	Refused    uint64
 }
 
+type BPFSampleDesk struct {
+	_      structs.HostLayout
+	Busy   uint64
+	Sample [2][256]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -360,6 +376,7 @@ const (
 	BPFMapPolicyCounters   = "policy_counters"
 	BPFMapPostcards        = "postcards"
 	BPFMapRuleSets         = "rule_sets"
+	BPFMapSampleDesks      = "sample_desks"
 	BPFMapSequences        = "sequences"
 	BPFMapSketchTable      = "sketch_table"
 	BPFMapSketchTables     = "sketch_tables"
@@ -371,6 +388,7 @@ const (
 	BPFMapValueRules       = "value_rules"
 	BPFProgIfitEgress      = "ifit_egress"
 	BPFProgIfitIngress     = "ifit_ingress"
+	BPFVarKernelLacks      = "kernel_lacks"
 	BPFVarLive             = "live"
 	BPFVarPoint            = "point"
 )
@@ -438,6 +456,7 @@ type BPFMapSpecs struct {
 	PolicyCounters   *ebpf.MapSpec `ebpf:"policy_counters"`
 	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
 	RuleSets         *ebpf.MapSpec `ebpf:"rule_sets"`
+	SampleDesks      *ebpf.MapSpec `ebpf:"sample_desks"`
 	Sequences        *ebpf.MapSpec `ebpf:"sequences"`
 	SketchTable      *ebpf.MapSpec `ebpf:"sketch_table"`
 	SketchTables     *ebpf.MapSpec `ebpf:"sketch_tables"`
@@ -453,8 +472,9 @@ type BPFMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFVariableSpecs struct {
-	Live  *ebpf.VariableSpec `ebpf:"live"`
-	Point *ebpf.VariableSpec `ebpf:"point"`
+	KernelLacks *ebpf.VariableSpec `ebpf:"kernel_lacks"`
+	Live        *ebpf.VariableSpec `ebpf:"live"`
+	Point       *ebpf.VariableSpec `ebpf:"point"`
 }
 
 // BPFObjects contains all objects after they have been loaded into the kernel.
@@ -490,6 +510,7 @@ type BPFMaps struct {
 	PolicyCounters   *ebpf.Map `ebpf:"policy_counters"`
 	Postcards        *ebpf.Map `ebpf:"postcards"`
 	RuleSets         *ebpf.Map `ebpf:"rule_sets"`
+	SampleDesks      *ebpf.Map `ebpf:"sample_desks"`
 	Sequences        *ebpf.Map `ebpf:"sequences"`
 	SketchTable      *ebpf.Map `ebpf:"sketch_table"`
 	SketchTables     *ebpf.Map `ebpf:"sketch_tables"`
@@ -516,6 +537,7 @@ func (m *BPFMaps) Close() error {
 		m.PolicyCounters,
 		m.Postcards,
 		m.RuleSets,
+		m.SampleDesks,
 		m.Sequences,
 		m.SketchTable,
 		m.SketchTables,
@@ -532,8 +554,9 @@ func (m *BPFMaps) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFVariables struct {
-	Live  *ebpf.Variable `ebpf:"live"`
-	Point *ebpf.Variable `ebpf:"point"`
+	KernelLacks *ebpf.Variable `ebpf:"kernel_lacks"`
+	Live        *ebpf.Variable `ebpf:"live"`
+	Point       *ebpf.Variable `ebpf:"point"`
 }
 
 // BPFPrograms contains all programs after they have been loaded into the kernel.

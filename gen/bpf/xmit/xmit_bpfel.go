@@ -48,6 +48,15 @@ type BPFIfitFlowState struct {
 	DelayTriggers uint64
 }
 
+type BPFIfitLack uint32
+
+const (
+	BPFIfitLackIFIT_LACKS_RING_BUFFER BPFIfitLack = 1
+	BPFIfitLackIFIT_LACKS_TIMESTAMP   BPFIfitLack = 2
+	BPFIfitLackIFIT_LACKS_ITERATOR    BPFIfitLack = 4
+	BPFIfitLackIFIT_LACKS_SKIP_NEIGH  BPFIfitLack = 8
+)
+
 type BPFIfitNode struct {
 	_      structs.HostLayout
 	Unmark struct {
@@ -60,6 +69,11 @@ type BPFIfitNode struct {
 		BurstNs    uint64
 	}
 	Events struct {
+		_          structs.HostLayout
+		IntervalNs uint64
+		BurstNs    uint64
+	}
+	Selected struct {
 		_          structs.HostLayout
 		IntervalNs uint64
 		BurstNs    uint64
@@ -106,6 +120,12 @@ type BPFIfitWatched struct {
 	AttentiveUntil uint64
 }
 
+type BPFSampleDesk struct {
+	_      structs.HostLayout
+	Busy   uint64
+	Sample [2][256]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -115,11 +135,13 @@ const (
 	BPFMapFlowStates      = "flow_states"
 	BPFMapLimits          = "limits"
 	BPFMapNode            = "node"
+	BPFMapSampleDesks     = "sample_desks"
 	BPFMapTriggerCounters = "trigger_counters"
 	BPFMapTriggers        = "triggers"
 	BPFMapWatched         = "watched"
 	BPFProgIfitSweep      = "ifit_sweep"
 	BPFProgIfitXmit       = "ifit_xmit"
+	BPFVarKernelLacks     = "kernel_lacks"
 )
 
 // LoadBPF returns the embedded CollectionSpec for BPF.
@@ -177,6 +199,7 @@ type BPFMapSpecs struct {
 	FlowStates      *ebpf.MapSpec `ebpf:"flow_states"`
 	Limits          *ebpf.MapSpec `ebpf:"limits"`
 	Node            *ebpf.MapSpec `ebpf:"node"`
+	SampleDesks     *ebpf.MapSpec `ebpf:"sample_desks"`
 	TriggerCounters *ebpf.MapSpec `ebpf:"trigger_counters"`
 	Triggers        *ebpf.MapSpec `ebpf:"triggers"`
 	Watched         *ebpf.MapSpec `ebpf:"watched"`
@@ -186,6 +209,7 @@ type BPFMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFVariableSpecs struct {
+	KernelLacks *ebpf.VariableSpec `ebpf:"kernel_lacks"`
 }
 
 // BPFObjects contains all objects after they have been loaded into the kernel.
@@ -213,6 +237,7 @@ type BPFMaps struct {
 	FlowStates      *ebpf.Map `ebpf:"flow_states"`
 	Limits          *ebpf.Map `ebpf:"limits"`
 	Node            *ebpf.Map `ebpf:"node"`
+	SampleDesks     *ebpf.Map `ebpf:"sample_desks"`
 	TriggerCounters *ebpf.Map `ebpf:"trigger_counters"`
 	Triggers        *ebpf.Map `ebpf:"triggers"`
 	Watched         *ebpf.Map `ebpf:"watched"`
@@ -225,6 +250,7 @@ func (m *BPFMaps) Close() error {
 		m.FlowStates,
 		m.Limits,
 		m.Node,
+		m.SampleDesks,
 		m.TriggerCounters,
 		m.Triggers,
 		m.Watched,
@@ -235,6 +261,7 @@ func (m *BPFMaps) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFVariables struct {
+	KernelLacks *ebpf.Variable `ebpf:"kernel_lacks"`
 }
 
 // BPFPrograms contains all programs after they have been loaded into the kernel.

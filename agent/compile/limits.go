@@ -1,0 +1,35 @@
+package compile
+
+import (
+	"math"
+
+	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/yang"
+)
+
+// limits converts what the node enforces by itself.
+func (p *problems) limits(tree *yang.Limits, r *Result) {
+	const at = "/ifit/limits/config/"
+	c := tree.GetConfig()
+	if c == nil {
+		return
+	}
+	for leaf, value := range map[string]*uint64{
+		"max-selected-packets-per-second": c.MaxSelectedPacketsPerSecond,
+	} {
+		if value != nil && *value == 0 {
+			p.add(Invalid, at+leaf, "0 would stop all of it: disable the policies, or leave the limit out")
+		}
+	}
+	r.Limits.ExportOctets = c.GetMaxExportOctetsPerSecond()
+	r.Plan.MaxSelected = c.GetMaxSelectedPacketsPerSecond()
+}
+
+// selection is how a policy selects packets on this node. Under a limit each
+// one must be selected by itself, also where all are.
+func (r *Result) selection(p *Policy) (plan.Selection, float64) {
+	if r.Plan.MaxSelected == 0 || p.Select.Algorithm != plan.SelectAll || p.Technique == yang.TECHNIQUE_EVENT_MONITOR {
+		return p.Select, p.Probability
+	}
+	return plan.Selection{Algorithm: plan.SelectUniform, Threshold: math.MaxUint32}, 1
+}
