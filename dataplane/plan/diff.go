@@ -83,24 +83,32 @@ func diffPoint(have, want Point) *PointDelta {
 		if regenerated && w.Select.Algorithm == SelectAll {
 			d.Relabel = true
 		}
-		if !slices.Equal(h.Flows, w.Flows) {
+		if !same(h.Flows, w.Flows) && !slices.Equal(h.Flows, w.Flows) {
 			d.Lists, d.Relabel = true, true
 		}
 	}
-	if len(d.Rates) == 0 && !d.Lists && reflect.DeepEqual(have, want) {
+	if len(d.Rates) == 0 && !d.Lists && reflect.DeepEqual(withoutFlows(have), withoutFlows(want)) {
 		return nil
 	}
 	return d
 }
 
+// withoutFlows leaves out what is too long to be compared by reflection.
+func withoutFlows(p Point) Point {
+	p.Policies = slices.Clone(p.Policies)
+	for i := range p.Policies {
+		p.Policies[i].Flows = nil
+	}
+	return p
+}
+
 // fixed is the part of a point that its program knows as constants.
 func fixed(p Point) Point {
-	p.Policies = slices.Clone(p.Policies)
+	p = withoutFlows(p)
 	for i := range p.Policies {
 		policy := &p.Policies[i]
 		policy.Generation = 0
 		policy.Select = Selection{Algorithm: policy.Select.Algorithm}
-		policy.Flows = nil
 		policy.Sketch = Sketch{}
 		policy.Triggers = slices.Clone(policy.Triggers)
 		for j := range policy.Triggers {

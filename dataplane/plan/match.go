@@ -45,12 +45,7 @@ func HasPorts(protocol uint8) bool {
 // Accepts tells whether the policy's flow selection takes the flow.
 func (p *Policy) Accepts(k *flow.Key) bool {
 	if p.FlowList {
-		for i := range p.Flows {
-			if p.Flows[i] == k.ID {
-				return true
-			}
-		}
-		return false
+		return p.Lists(k.ID)
 	}
 	for i := range p.Rules {
 		if p.Rules[i].Matches(k) {

@@ -55,9 +55,10 @@ type Policy struct {
 	// FlowList: the policy accepts exactly the flows of Flows; otherwise it
 	// accepts what Rules say, and everything when there are none.
 	FlowList bool
-	Flows    []flow.ID
-	Rules    []Rule
-	Select   Selection
+	// Flows are in the order of flow.ID.Compare, each one once.
+	Flows  []flow.ID
+	Rules  []Rule
+	Select Selection
 	// Mark maps an unmarked DSCP to the marked one, NoMark where it has none.
 	Mark [64]uint8
 	// Sketch is set with ActSketch.

@@ -11,7 +11,7 @@ import (
 )
 
 // MaxListedFlows is the number of flows, over all flow lists, at one point.
-const MaxListedFlows = 16384
+const MaxListedFlows = 100_000
 
 // MaxTableFlows bounds MaxFlows: a table is allocated in advance, twice per
 // point and with a place per CPU.
@@ -101,7 +101,10 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("rule %d: %w", p.Rules[i].Sequence, err)
 		}
 	}
-	for _, id := range p.Flows {
+	for i, id := range p.Flows {
+		if i > 0 && p.Flows[i-1].Compare(id) >= 0 {
+			return fmt.Errorf("listed flow %s: listed twice or out of order", id)
+		}
 		if !id.Source.IsValid() || id.Source.BitLen() != id.Destination.BitLen() || id.Source.Is4In6() || id.Destination.Is4In6() {
 			return fmt.Errorf("listed flow %s: addresses of one family, not mapped, are needed", id)
 		}

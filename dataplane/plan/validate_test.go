@@ -48,6 +48,8 @@ func TestValidate(t *testing.T) {
 		{"listed families", func(p *Plan) {
 			p.Points[0].Policies[2].Flows = []flow.ID{{Source: netip.MustParseAddr("10.0.0.1"), Destination: netip.MustParseAddr("fd00::1")}}
 		}, "one family"},
+		{"listed twice", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{listed(1), listed(1)} }, "listed twice or out of order"},
+		{"listed out of order", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{listed(2), listed(1)} }, "listed twice or out of order"},
 		{"listed without addresses", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{{}} }, "one family"},
 		{"interval 0", func(p *Plan) { p.Points[0].Policies[0].Select.Algorithm = SelectSystematicCount }, "selects nothing"},
 		{"algorithm", func(p *Plan) { p.Points[0].Policies[0].Select.Algorithm = 9 }, "unknown algorithm 9"},
@@ -64,6 +66,7 @@ func TestValidate(t *testing.T) {
 			p.Points[0].Policies[2].Flows = make([]flow.ID, MaxListedFlows+1)
 			for i := range p.Points[0].Policies[2].Flows {
 				p.Points[0].Policies[2].Flows[i] = listed(uint16(i))
+				p.Points[0].Policies[2].Flows[i].Source = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 			}
 		}, "listed flows"},
 		{"good", func(*Plan) {}, ""},

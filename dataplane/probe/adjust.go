@@ -11,9 +11,8 @@ import (
 // adjust changes rates, generations and flow lists of a running program
 // without a reload: each rate by one store, all of a point's flow lists by
 // the one store that announces a new rule set.
-func (c *Change) adjust(o *observation, d *plan.PointDelta) {
+func (c *Change) adjust(o *observation, d *plan.PointDelta, list *listChange) {
 	rates := o.newRates(d)
-	list := newListChange(o.list, d.Old.Policies, d.New.Policies)
 	before := o.live.ruleset()
 	ruleset := before
 	var inForce map[uint32]bool

@@ -11,15 +11,11 @@ import (
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
-// listedFlows gives each flow of the policies' lists the slots that list it.
-func listedFlows(policies []plan.Policy) map[point.BPFIfitFlowId]uint64 {
-	out := make(map[point.BPFIfitFlowId]uint64)
-	for slot := range policies {
-		for _, id := range policies[slot].Flows {
-			out[flowID(id)] |= 1 << slot
-		}
-	}
-	return out
+// fillList writes the flow lists of policies into an empty map.
+func fillList(m *ebpf.Map, policies []plan.Policy) error {
+	none := make([]plan.Policy, len(policies))
+	c := listChange{m: m, changes: plan.DiffLists(none, policies)}
+	return c.write(func(f *plan.ListedFlow) [2]uint64 { return [2]uint64{f.To, f.To} })
 }
 
 // sizeList makes room for the flows of the policies, and as many others: a
@@ -53,89 +49,91 @@ func flowID(id flow.ID) point.BPFIfitFlowId {
 	return out
 }
 
-// putList writes many flows in one system call; value gives what to write for
-// the slots of a flow.
-func putList(m *ebpf.Map, flows map[point.BPFIfitFlowId]uint64, value func(slots uint64) [2]uint64) error {
+// putList writes many flows in one system call.
+func putList(m *ebpf.Map, flows []point.BPFIfitFlowId, slots []point.BPFIfitListed) error {
 	if len(flows) == 0 {
 		return nil
 	}
-	keys := make([]point.BPFIfitFlowId, 0, len(flows))
-	values := make([]point.BPFIfitListed, 0, len(flows))
-	for id, slots := range flows {
-		keys = append(keys, id)
-		values = append(values, point.BPFIfitListed{Slots: value(slots)})
-	}
-	if _, err := m.BatchUpdate(keys, values, nil); err != nil {
-		return fmt.Errorf("write %d flows of flow lists: %w", len(keys), err)
+	if _, err := m.BatchUpdate(flows, slots, nil); err != nil {
+		return fmt.Errorf("write %d flows of flow lists: %w", len(flows), err)
 	}
 	return nil
 }
 
-// listChange replaces the contents of a running program's flow list. The
-// program looks at one of two sets of slots for each flow, and the number of
-// the rule set says which, so that all flows change in one moment.
+// listChange replaces contents of a running program's flow list. The program
+// looks at one of two sets of slots for each flow, and the number of the rule
+// set says which, so that all flows change in one moment.
 type listChange struct {
-	m        *ebpf.Map
-	from, to map[point.BPFIfitFlowId]uint64
-}
-
-func newListChange(m *ebpf.Map, have, want []plan.Policy) *listChange {
-	c := &listChange{m: m, from: make(map[point.BPFIfitFlowId]uint64), to: make(map[point.BPFIfitFlowId]uint64)}
-	from, to := listedFlows(have), listedFlows(want)
-	for id, slots := range from {
-		if to[id] != slots {
-			c.from[id], c.to[id] = slots, to[id]
-		}
-	}
-	for id, slots := range to {
-		if from[id] != slots {
-			c.from[id], c.to[id] = from[id], slots
-		}
-	}
-	return c
+	m       *ebpf.Map
+	changes []plan.ListedFlow
 }
 
 // stage writes what will count under the rule set of that number.
 func (c *listChange) stage(ruleset uint32) error {
-	return c.write(func(id point.BPFIfitFlowId) [2]uint64 {
-		var v [2]uint64
-		v[ruleset&1] = c.to[id]
-		v[1-ruleset&1] = c.from[id]
+	return c.write(func(f *plan.ListedFlow) (v [2]uint64) {
+		v[ruleset&1], v[1-ruleset&1] = f.To, f.From
 		return v
 	})
 }
 
 // finish writes the new slots for either rule set.
-func (c *listChange) finish() error { return c.settle(c.to) }
+func (c *listChange) finish() error {
+	return c.settle(func(f *plan.ListedFlow) uint64 { return f.To })
+}
 
 // undo writes the old slots for either rule set.
-func (c *listChange) undo() error { return c.settle(c.from) }
+func (c *listChange) undo() error {
+	return c.settle(func(f *plan.ListedFlow) uint64 { return f.From })
+}
 
-func (c *listChange) settle(slots map[point.BPFIfitFlowId]uint64) error {
-	err := c.write(func(id point.BPFIfitFlowId) [2]uint64 { return [2]uint64{slots[id], slots[id]} })
-	for id, s := range slots {
-		if s != 0 {
-			continue
+func (c *listChange) settle(slots func(*plan.ListedFlow) uint64) error {
+	err := c.write(func(f *plan.ListedFlow) [2]uint64 { return [2]uint64{slots(f), slots(f)} })
+	var off []point.BPFIfitFlowId
+	for i := range c.changes {
+		if slots(&c.changes[i]) == 0 {
+			off = append(off, flowID(c.changes[i].ID))
 		}
-		if e := c.m.Delete(id); e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
-			err = errors.Join(err, fmt.Errorf("take flow off the flow lists: %w", e))
+	}
+	// A flow that is not there, because staging had failed, ends a batch.
+	for len(off) > 0 {
+		n, e := c.m.BatchDelete(off, nil)
+		if e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
+			return errors.Join(err, fmt.Errorf("take flows off the flow lists: %w", e))
 		}
+		off = off[min(n+1, len(off)):]
 	}
 	return err
 }
 
-func (c *listChange) write(value func(point.BPFIfitFlowId) [2]uint64) error {
-	keys := make([]point.BPFIfitFlowId, 0, len(c.to))
-	values := make([]point.BPFIfitListed, 0, len(c.to))
-	for id := range c.to {
-		keys = append(keys, id)
-		values = append(values, point.BPFIfitListed{Slots: value(id)})
+func (c *listChange) write(value func(*plan.ListedFlow) [2]uint64) error {
+	keys := make([]point.BPFIfitFlowId, len(c.changes))
+	values := make([]point.BPFIfitListed, len(c.changes))
+	for i := range c.changes {
+		keys[i] = flowID(c.changes[i].ID)
+		values[i] = point.BPFIfitListed{Slots: value(&c.changes[i])}
 	}
-	if len(keys) == 0 {
-		return nil
+	return putList(c.m, keys, values)
+}
+
+// listChange prepares the change of flow lists that keep their policies. It is
+// false when the running program's list has no room for the old and the new
+// flows at once.
+func (o *observation) listChange(d *plan.PointDelta) (*listChange, bool) {
+	if !d.Lists {
+		return &listChange{}, true
 	}
-	if _, err := c.m.BatchUpdate(keys, values, nil); err != nil {
-		return fmt.Errorf("write %d flows of flow lists: %w", len(keys), err)
+	if o.load == nil || o.list == nil {
+		return nil, false
 	}
-	return nil
+	c := &listChange{m: o.list, changes: plan.DiffLists(d.Old.Policies, d.New.Policies)}
+	flows := 0
+	for i := range d.Old.Policies {
+		flows += len(d.Old.Policies[i].Flows)
+	}
+	for i := range c.changes {
+		if c.changes[i].From == 0 {
+			flows++
+		}
+	}
+	return c, flows <= int(o.list.MaxEntries())
 }

@@ -79,9 +79,7 @@ func (e *Engine) newLoad(p *plan.Point, known point.BPFIfitPoint, states map[uin
 	collection.DetachMap(liveMap)
 	l.program = collection.DetachProgram(wanted)
 	l.list = collection.DetachMap(point.BPFMapFlowList)
-	if err := putList(l.list, listedFlows(p.Policies), func(slots uint64) [2]uint64 {
-		return [2]uint64{slots, slots}
-	}); err != nil {
+	if err := fillList(l.list, p.Policies); err != nil {
 		return nil, err
 	}
 	return l, nil

@@ -55,8 +55,10 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 		o := points[d.New.ID]
 		if d.Reload || o.tables.places() != next.MaxFlows {
 			err = c.reload(o, d.New)
+		} else if list, fits := o.listChange(d); fits {
+			c.adjust(o, d, list)
 		} else {
-			c.adjust(o, d)
+			err = c.reload(o, d.New)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("point %s of %s: %w", d.New.ID, d.New.Interface, err)

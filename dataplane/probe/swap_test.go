@@ -65,9 +65,9 @@ func TestWholeListExchanged(t *testing.T) {
 	policy.FlowList = true
 	for half := range uint16(2) {
 		policy.Flows = nil
-		for n := range uint16(plan.MaxListedFlows) {
+		for n := range uint32(plan.MaxListedFlows) {
 			var source [4]byte
-			binary.BigEndian.PutUint16(source[2:], n)
+			binary.BigEndian.PutUint32(source[:], n)
 			source[0] = byte(half) + 1
 			policy.Flows = append(policy.Flows, flow.ID{
 				Source: netip.AddrFrom4(source), Destination: pair.Near4, Protocol: 17,
