@@ -117,7 +117,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.drainer = newDrainer(flows, a.meter, a.log)
+	a.drainer = newDrainer(flows, a.counters, a.meter, a.log)
 	lease := &leases{engine: a.engine, current: current, log: a.log}
 	heavy := newHeavyFlows(source.NewSketches(a.engine, a.log), current, a.exporter)
 	apply.drain = a.drainer.once

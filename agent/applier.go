@@ -111,6 +111,10 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 	}
 	c.kernel, err = a.engine.Prepare(result.Plan)
 	for tries := 0; errors.Is(err, probe.ErrUndrained) && tries < drainsForRoom; tries++ {
+		if c.before == nil {
+			// What the kernel counted before this agent came is of these policies.
+			a.tell(c.next)
+		}
 		a.drain()
 		c.kernel, err = a.engine.Prepare(result.Plan)
 	}

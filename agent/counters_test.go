@@ -8,6 +8,7 @@ import (
 	"github.com/openifit/openifit/agent/meter"
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe"
 )
 
 // life is a meter with the counters of a directory.
@@ -43,7 +44,15 @@ func (l *life) off() {
 	}
 }
 
-func (l *life) count() {
+func (l *life) count(t *testing.T) {
+	t.Helper()
+	l.observe()
+	if err := l.Commit(probe.Table{Pair: 7, ID: 8}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (l *life) observe() {
 	l.meter.Observe(&flow.Record{Policies: []flow.PolicyRef{l.policy.PolicyRef}, Packets: 10, Octets: 1000, Ifindex: 1}, 0)
 }
 
@@ -75,19 +84,19 @@ func TestCountersInADirectoryThatIsNone(t *testing.T) {
 func TestCountersNeverRunBackwards(t *testing.T) {
 	dir := t.TempDir()
 	first := begin(t, dir)
-	first.count()
+	first.count(t)
 	first.expect(t, 10)
 	// The policy is switched off and on again.
 	first.off()
 	first.keep(map[uint32]bool{1: true})
 	first.expect(t, 10)
 	first.on(t)
-	first.count()
+	first.count(t)
 	first.expect(t, 20)
 	// The agent dies, without a word to its counters, and comes back.
 	second := begin(t, dir)
 	second.expect(t, 20)
-	second.count()
+	second.count(t)
 	second.expect(t, 30)
 	// The policy is deleted: its place stays while the meter may write there.
 	second.keep(nil)
@@ -99,4 +108,51 @@ func TestCountersNeverRunBackwards(t *testing.T) {
 		t.Error(err)
 	}
 	begin(t, dir).expect(t, 0)
+}
+
+// What was counted without a commit is not shown, and a successor does not
+// have it; the same goes for a commit that was written in part.
+func TestCountersHoldFromTheCommitOn(t *testing.T) {
+	dir := t.TempDir()
+	first := begin(t, dir)
+	first.count(t)
+	first.observe()
+	first.expect(t, 10)
+	torn := first.byPolicy[1]
+	torn.entry.set(first.header.committed+1, torn.working)
+	first.byPair[7].set(first.header.committed+1, 7)
+
+	second := begin(t, dir)
+	second.expect(t, 10)
+	if !second.Counted(probe.Table{Pair: 7, ID: 8}) || second.Counted(probe.Table{Pair: 7, ID: 7}) {
+		t.Error("the note of the last commit is not the one that holds")
+	}
+	second.count(t)
+	second.expect(t, 20)
+	begin(t, dir).expect(t, 20)
+}
+
+func TestNotesOfTables(t *testing.T) {
+	dir := t.TempDir()
+	l := begin(t, dir)
+	for pair := range uint32(maxNotes) {
+		if err := l.Commit(probe.Table{Pair: pair + 1, ID: pair + 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Commit(probe.Table{Pair: maxNotes + 1, ID: 1}); err == nil {
+		t.Error("noted more tables than there are places")
+	}
+	l.Keep(map[uint32]bool{5: true})
+	if l.Counted(probe.Table{Pair: 1, ID: 2}) || !l.Counted(probe.Table{Pair: 5, ID: 6}) || l.Counted(probe.Table{Pair: 5, ID: 5}) {
+		t.Error("the wrong notes were kept")
+	}
+	if err := l.Commit(probe.Table{Pair: maxNotes + 1, ID: 1}); err != nil {
+		t.Errorf("no place after others were freed: %v", err)
+	}
+	// Another boot has other tables under the same numbers.
+	l.header.boot[0]++
+	if begin(t, dir).Counted(probe.Table{Pair: 5, ID: 6}) {
+		t.Error("a table of another boot passes for counted")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/openifit/openifit/agent/compile"
 	"github.com/openifit/openifit/agent/meter"
 	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/dataplane/source"
 	"github.com/openifit/openifit/gen/yang"
 )
@@ -19,6 +20,7 @@ const defaultDrain = time.Second
 // drainer moves flow records from the kernel to the Metering Process.
 type drainer struct {
 	records *source.Records
+	journal probe.Journal
 	meter   *meter.Meter
 	since   time.Time // the meter's clock counts from here
 	log     *slog.Logger
@@ -30,9 +32,9 @@ type drainer struct {
 	flows map[uint32]uint32
 }
 
-func newDrainer(r *source.Records, m *meter.Meter, log *slog.Logger) *drainer {
+func newDrainer(r *source.Records, j probe.Journal, m *meter.Meter, log *slog.Logger) *drainer {
 	return &drainer{
-		records: r, meter: m, since: time.Now(), log: log,
+		records: r, journal: j, meter: m, since: time.Now(), log: log,
 		changed: make(chan time.Duration, 1), flows: make(map[uint32]uint32),
 	}
 }
@@ -64,7 +66,7 @@ func (d *drainer) Run(ctx context.Context) error {
 func (d *drainer) once() {
 	now := time.Since(d.since)
 	flows := make(map[uint32]uint32)
-	err := d.records.Drain(func(r *flow.Record) {
+	err := d.records.DrainInto(d.journal, func(r *flow.Record) {
 		if !r.Sampled {
 			flows[r.Ifindex]++
 		}

@@ -205,6 +205,14 @@ func (m *Meter) Flush() {
 	}
 }
 
+// Still calls read while nothing is counted: the totals of all policies are
+// then those of one moment.
+func (m *Meter) Still(read func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	read()
+}
+
 // Totals returns the counters of a policy, and whether it is known.
 func (m *Meter) Totals(policy uint32) (Totals, bool) {
 	m.mu.Lock()

@@ -19,7 +19,10 @@ func (c *Change) add(p plan.Point) error {
 		return err
 	}
 	c.discard = append(c.discard, made.close)
-	tables := newFlowTables(p.ID, made)
+	tables, err := newFlowTables(p.ID, made)
+	if err != nil {
+		return err
+	}
 	states, _, err := assignStates(nil, nil, p.Policies)
 	if err != nil {
 		return err

@@ -103,10 +103,8 @@ func (c *Change) Abort() {
 }
 
 func (c *Change) try(s *step) error {
-	if fault := c.engine.cfg.Fault; fault != nil {
-		if err := fault(s.name); err != nil {
-			return err
-		}
+	if err := c.engine.fault(s.name); err != nil {
+		return err
 	}
 	return s.do()
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -8,14 +9,41 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/openifit/openifit/gen/bpf/point"
 )
 
-// Drain takes the flow records of all points out of the kernel. For each
-// table that holds some, read is called and must leave the table empty; no
-// program counts into it meanwhile. Tables of points that are gone are
-// released after their last drain. When read fails, the table is handed out
-// again by the next call.
-func (e *Engine) Drain(read func(t *FlowTables, table *ebpf.Map) error) error {
+// Journal remembers, beyond the death of this process, which flow tables were
+// counted. With it each record is counted exactly once, whenever a process
+// dies: records leave the kernel only after the journal has them.
+type Journal interface {
+	// Counted tells whether the records now in a table were committed before.
+	Counted(Table) bool
+	// Commit makes what was counted last, and notes the table, both in one
+	// moment. Of a pair it remembers the last table alone.
+	Commit(Table) error
+	// Keep forgets all pairs but these.
+	Keep(pairs map[uint32]bool)
+}
+
+// Counting counts flow records.
+type Counting interface {
+	Journal
+	// Count takes some records of a table, which it must not keep; the values
+	// of a record are those of all CPUs in order.
+	Count(t *FlowTables, keys []FlowKey, values []point.BPFIfitFlow)
+}
+
+// batch is the number of records that one system call reads or removes. Far more
+// than a bucket of the kernel's hash table ever holds, the least that works.
+const batch = 4096
+
+// Drain counts the flow records of all points and removes them from the
+// kernel. No program counts into a table while it is read. Each table takes
+// three steps: its records are counted, then committed, then removed; a drain
+// that was interrupted, also by the death of the process, goes on where it
+// was. Tables of points that are gone are released after their last drain.
+func (e *Engine) Drain(by Counting) error {
 	e.draining.Lock()
 	defer e.draining.Unlock()
 	e.mu.Lock()
@@ -34,34 +62,56 @@ func (e *Engine) Drain(read func(t *FlowTables, table *ebpf.Map) error) error {
 
 	slices.SortFunc(all, func(a, b *FlowTables) int { return a.Point.Compare(b.Point) })
 	all = append(all, retired...)
+	// A table that was counted in part comes first: a commit of another one
+	// would let that part last, and a successor would count it again.
+	slices.SortStableFunc(all, func(a, b *FlowTables) int { return -cmp.Compare(a.handed, b.handed) })
+	d := &drainage{engine: e, by: by}
 	errs := make([]error, len(all))
 	for i, t := range all {
 		// What an interrupted drain left must go before the tables swap again.
-		errs[i] = t.empty(read)
+		if errs[i] = d.empty(t); t.handed > 0 {
+			return t.drainError(errs[i])
+		}
 	}
-	swapAll(all, errs)
+	swapAll(d, all, errs)
+	pairs := make(map[uint32]bool, len(all))
 	for i, t := range all {
 		if errs[i] == nil {
-			errs[i] = t.empty(read)
+			errs[i] = d.empty(t)
+		}
+		if t.handed > 0 {
+			return t.drainError(errs[i])
 		}
 		if errs[i] == nil {
 			errs[i] = t.drained()
 		}
-		if errs[i] == nil && i >= len(all)-len(retired) {
-			errs[i] = e.forget(t)
+		if errs[i] == nil && slices.Contains(retired, t) {
+			if errs[i] = e.forget(t); errs[i] == nil {
+				continue
+			}
 		}
-		if errs[i] != nil {
-			errs[i] = fmt.Errorf("drain point %s: %w", t.Point, errs[i])
-		}
+		errs[i] = t.drainError(errs[i])
+		pairs[t.pair()] = true
 	}
+	by.Keep(pairs)
 	return errors.Join(errs...)
+}
+
+func (t *FlowTables) drainError(err error) error {
+	if err != nil {
+		return fmt.Errorf("drain point %s: %w", t.Point, err)
+	}
+	return nil
 }
 
 // swapAll swaps at all points at once, because each swap waits for the kernel
 // and they can share that. It passes over points that have failed.
-func swapAll(all []*FlowTables, errs []error) {
+func swapAll(d *drainage, all []*FlowTables, errs []error) {
 	var wg sync.WaitGroup
 	for i, t := range all {
+		if errs[i] == nil {
+			errs[i] = d.engine.fault("swap flow tables")
+		}
 		if errs[i] == nil {
 			wg.Go(func() { errs[i] = t.swap() })
 		}
@@ -69,8 +119,132 @@ func swapAll(all []*FlowTables, errs []error) {
 	wg.Wait()
 }
 
+// drainage is one drain at work.
+type drainage struct {
+	engine *Engine
+	by     Counting
+}
+
+// empty counts and removes what is in the table that is not in use.
+func (d *drainage) empty(t *FlowTables) error {
+	if t.standby == tableFilled && d.by.Counted(t.idle()) {
+		t.standby = tableCounted
+	}
+	var found []FlowKey
+	if t.standby == tableFilled {
+		if err := d.count(t); err != nil {
+			return fmt.Errorf("read flow table: %w", err)
+		}
+		if err := d.engine.fault("commit a flow table"); err != nil {
+			return err
+		}
+		if err := d.by.Commit(t.idle()); err != nil {
+			return fmt.Errorf("commit what was counted: %w", err)
+		}
+		t.standby, t.handed, found = tableCounted, 0, d.engine.room().found
+	}
+	if t.standby == tableCounted {
+		if err := d.clear(t, found); err != nil {
+			return fmt.Errorf("empty flow table: %w", err)
+		}
+		t.standby = tableEmpty
+	}
+	return nil
+}
+
+// count hands all records out, beyond those that an attempt before this one
+// handed out already: a table at rest always comes in the same order.
+func (d *drainage) count(t *FlowTables) error {
+	room, before := d.engine.room(), t.handed
+	room.found = room.found[:0]
+	return d.batches("read a flow table", t, (*ebpf.Map).BatchLookup, func(keys []FlowKey, values []point.BPFIfitFlow) {
+		room.found = append(room.found, keys...)
+		known := min(before, len(keys))
+		before -= known
+		if known < len(keys) {
+			d.by.Count(t, keys[known:], values[known*d.engine.cpus:])
+			t.handed += len(keys) - known
+		}
+	})
+}
+
+// clear removes all records. Removing what count has found, from several
+// threads, takes a third of the time that finding it once more takes; what
+// another process has counted must be found.
+func (d *drainage) clear(t *FlowTables, found []FlowKey) error {
+	const step = "empty a flow table"
+	if found == nil {
+		return d.batches(step, t, (*ebpf.Map).BatchLookupAndDelete, func([]FlowKey, []point.BPFIfitFlow) {})
+	}
+	if err := d.engine.fault(step); err != nil {
+		return err
+	}
+	table := t.table(1 - t.active)
+	share := max((len(found)+clearers-1)/clearers, batch)
+	var errs [clearers]error
+	var wg sync.WaitGroup
+	n := 0
+	for part := range slices.Chunk(found, share) {
+		at := n
+		wg.Go(func() { _, errs[at] = table.BatchDelete(part, nil) })
+		n++
+	}
+	wg.Wait()
+	return errors.Join(errs[:]...)
+}
+
+// clearers is how many threads empty a table.
+const clearers = 2
+
+type batchCall = func(m *ebpf.Map, cursor *ebpf.MapBatchCursor, keys, values any, opts *ebpf.BatchOptions) (int, error)
+
+// batches goes through the table that is not in use.
+func (d *drainage) batches(step string, t *FlowTables, call batchCall, take func([]FlowKey, []point.BPFIfitFlow)) error {
+	table, room := t.table(1-t.active), d.engine.room()
+	var cursor ebpf.MapBatchCursor
+	for {
+		if err := d.engine.fault(step); err != nil {
+			return err
+		}
+		n, err := call(table, &cursor, room.keys, room.values, nil)
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return err
+		}
+		take(room.keys[:n], room.values[:n*d.engine.cpus])
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// batchRoom holds the records of one system call, and the keys of one table.
+type batchRoom struct {
+	keys   []FlowKey
+	values []point.BPFIfitFlow
+	found  []FlowKey
+}
+
+// room is used by one drain at a time.
+func (e *Engine) room() *batchRoom {
+	if e.records == nil {
+		e.records = &batchRoom{keys: make([]FlowKey, batch), values: make([]point.BPFIfitFlow, batch*e.cpus)}
+	}
+	return e.records
+}
+
+// fault lets a test fail a step.
+func (e *Engine) fault(step string) error {
+	if e.cfg.Fault == nil {
+		return nil
+	}
+	return e.cfg.Fault(step)
+}
+
 // forget releases the tables of a point that is gone.
 func (e *Engine) forget(t *FlowTables) error {
+	if err := e.fault("forget flow tables"); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.retired = slices.DeleteFunc(e.retired, func(r *FlowTables) bool { return r == t })

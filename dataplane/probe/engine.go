@@ -23,8 +23,8 @@ type Config struct {
 	PinDir string
 	// Log is told what could not be put right by itself; nil discards that.
 	Log *slog.Logger
-	// Fault, for tests, is called before each step of a commit with the
-	// step's name; an error makes the step fail.
+	// Fault, for tests, is called before each step of a commit or a drain with
+	// the step's name; an error makes the step fail.
 	Fault func(step string) error
 }
 
@@ -54,6 +54,9 @@ type Engine struct {
 	// looked through, preparing while a change is made or committed: it reads
 	// memory of running programs that a commit unmaps. Each is taken before mu.
 	draining, sweeping, preparing sync.Mutex
+	// records is room for those of one system call, used by drains alone.
+	records *batchRoom
+	cpus    int
 }
 
 // ErrClosed says that the engine was closed or destroyed before.
@@ -79,11 +82,16 @@ func Open(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the transmit program: %w", err)
 	}
+	cpus, err := possibleCPUs()
+	if err != nil {
+		return nil, err
+	}
 	if err := ensureBPFFS(cfg.PinDir); err != nil {
 		return nil, err
 	}
 	e := &Engine{
 		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec, types: btf.NewCache(),
+		cpus:   int(cpus),
 		points: make(map[plan.PointID]*observation),
 	}
 	if err := e.adopt(); err != nil {

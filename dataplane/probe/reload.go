@@ -107,6 +107,10 @@ func (c *Change) replaceTables(o *observation, dir string, r rank) (*FlowTables,
 	}
 	c.discard = append(c.discard, made.close)
 	id, old := o.point.ID, o.tables
+	tables, err := newFlowTables(id, made)
+	if err != nil {
+		return nil, err
+	}
 	var retired string
 	s := step{
 		name: fmt.Sprintf("replace the flow tables of point %s", id), rank: r,
@@ -136,7 +140,7 @@ func (c *Change) replaceTables(o *observation, dir string, r rank) (*FlowTables,
 	}
 	s.do = undoOnError(s.do, s.undo)
 	c.steps = append(c.steps, s)
-	return newFlowTables(id, made), nil
+	return tables, nil
 }
 
 // carryLeases takes the leases over, at the last moment before the swap.

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -17,12 +18,15 @@ type FlowTables struct {
 	Point plan.PointID
 
 	lasting lasting
+	// ids are the kernel's numbers for the two tables.
+	ids [2]uint32
 	// retired is where the maps are pinned once their point is gone, or empty.
 	retired string
 	active  int
-	// leftover: the table that is not in use may hold records, because a
-	// drain did not come to its end.
-	leftover bool
+	// standby is what is in the table that is not in use. Of its records a
+	// drain that was interrupted has handed out so many, uncommitted.
+	standby content
+	handed  int
 
 	mu      sync.Mutex
 	ruleset uint32
@@ -30,15 +34,48 @@ type FlowTables struct {
 	epochs  map[uint32]*epoch
 }
 
-func newFlowTables(id plan.PointID, l lasting) *FlowTables {
-	return &FlowTables{Point: id, lasting: l, epochs: make(map[uint32]*epoch)}
+// Table identifies one of the two flow tables of a point. The kernel does not
+// give its numbers again before the next boot.
+type Table struct {
+	// Pair is the number of the first table, ID that of the one that is meant.
+	Pair, ID uint32
+}
+
+// content is what a table that no program uses may hold.
+type content uint8
+
+const (
+	tableEmpty content = iota
+	// tableFilled: records that nobody has counted, or the journal knows better.
+	tableFilled
+	// tableCounted: records that were counted and committed.
+	tableCounted
+)
+
+func newFlowTables(id plan.PointID, l lasting) (*FlowTables, error) {
+	t := &FlowTables{Point: id, lasting: l, epochs: make(map[uint32]*epoch)}
+	for i := range t.ids {
+		info, err := t.table(i).Info()
+		if err != nil {
+			return nil, fmt.Errorf("inspect flow table: %w", err)
+		}
+		number, ok := info.ID()
+		if !ok {
+			return nil, errors.New("inspect flow table: the kernel gives it no number")
+		}
+		t.ids[i] = uint32(number)
+	}
+	return t, nil
 }
 
 // adoptFlowTables takes over what another process left; ruleset is the one in
 // force, 0 when that is not known.
 func adoptFlowTables(id plan.PointID, l lasting, ruleset uint32) (*FlowTables, error) {
-	t := newFlowTables(id, l)
-	t.leftover = true
+	t, err := newFlowTables(id, l)
+	if err != nil {
+		return nil, err
+	}
+	t.standby = tableFilled
 	entries, err := readLedger(l[pinLedger])
 	if err != nil {
 		return nil, err
@@ -55,11 +92,7 @@ func adoptFlowTables(id plan.PointID, l lasting, ruleset uint32) (*FlowTables, e
 	if err := l[point.BPFMapFlowTables].Lookup(uint32(0), &inUse); err != nil {
 		return nil, fmt.Errorf("find flow table in use: %w", err)
 	}
-	info, err := l[pinTable1].Info()
-	if err != nil {
-		return nil, fmt.Errorf("inspect flow table: %w", err)
-	}
-	if id, ok := info.ID(); ok && id == inUse {
+	if uint32(inUse) == t.ids[1] {
 		t.active = 1
 	}
 	return t, nil
@@ -84,19 +117,11 @@ func (t *FlowTables) swap() error {
 	if err := t.lasting[point.BPFMapFlowTables].Put(uint32(0), t.table(next)); err != nil {
 		return fmt.Errorf("swap flow tables: %w", err)
 	}
-	t.active = next
-	t.leftover = true
+	t.active, t.standby = next, tableFilled
 	return nil
 }
 
-// empty hands the table that is not in use to read, which must empty it.
-func (t *FlowTables) empty(read func(*FlowTables, *ebpf.Map) error) error {
-	if !t.leftover {
-		return nil
-	}
-	if err := read(t, t.table(1-t.active)); err != nil {
-		return err
-	}
-	t.leftover = false
-	return nil
-}
+// idle identifies the table that is not in use.
+func (t *FlowTables) idle() Table { return Table{t.pair(), t.ids[1-t.active]} }
+
+func (t *FlowTables) pair() uint32 { return t.ids[0] }

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -13,19 +12,13 @@ import (
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
-// batch is the number of records read by one system call. Far more than a
-// bucket of the kernel's hash table ever holds, which is the least that works.
-const batch = 4096
-
 // Records drains the flow tables of an engine.
 type Records struct {
 	engine *probe.Engine
+	cpus   int
 
 	mu     sync.Mutex
 	clock  Clock
-	cpus   int
-	keys   []probe.FlowKey
-	values []point.BPFIfitFlow
 	record flow.Record
 	orphan uint64
 }
@@ -36,25 +29,26 @@ func NewRecords(engine *probe.Engine) (*Records, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count CPUs: %w", err)
 	}
-	return &Records{
-		engine: engine, cpus: cpus,
-		keys:   make([]probe.FlowKey, batch),
-		values: make([]point.BPFIfitFlow, batch*cpus),
-	}, nil
+	return &Records{engine: engine, cpus: cpus}, nil
 }
 
 // Drain takes all flow records out of the kernel and hands each to emit,
 // which must not keep it. Flows that no policy accepts come too, because rules
-// that deny count what they denied. It allocates nothing per record.
-func (r *Records) Drain(emit func(*flow.Record)) error {
+// that deny count what they denied. It allocates nothing per record. When
+// this process dies meanwhile, records may be lost.
+func (r *Records) Drain(emit func(*flow.Record)) error { return r.DrainInto(forgetful{}, emit) }
+
+// DrainInto drains as Drain does, without loss: what emit counts becomes
+// final, table by table, when the journal commits it. Records that were
+// emitted without a commit stay in the kernel, and a successor of this process
+// gets them once more.
+func (r *Records) DrainInto(journal probe.Journal, emit func(*flow.Record)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.clock.Set(); err != nil {
 		return err
 	}
-	return r.engine.Drain(func(t *probe.FlowTables, table *ebpf.Map) error {
-		return r.drain(t, table, emit)
-	})
+	return r.engine.Drain(counting{journal, r, emit})
 }
 
 // Orphans is the number of packets whose records named an epoch
@@ -65,20 +59,26 @@ func (r *Records) Orphans() uint64 {
 	return r.orphan
 }
 
-func (r *Records) drain(t *probe.FlowTables, table *ebpf.Map, emit func(*flow.Record)) error {
-	var cursor ebpf.MapBatchCursor
-	for {
-		n, err := table.BatchLookupAndDelete(&cursor, r.keys, r.values, nil)
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("read flow table: %w", err)
-		}
-		for i := range n {
-			if r.fill(t, &r.keys[i], r.values[i*r.cpus:(i+1)*r.cpus]) {
-				emit(&r.record)
-			}
-		}
-		if err != nil {
-			return nil
+// forgetful is the journal of those who count for themselves.
+type forgetful struct{}
+
+func (forgetful) Counted(probe.Table) bool { return false }
+func (forgetful) Commit(probe.Table) error { return nil }
+func (forgetful) Keep(map[uint32]bool)     {}
+
+// counting makes flow records of what the kernel holds.
+type counting struct {
+	probe.Journal
+	records *Records
+	emit    func(*flow.Record)
+}
+
+// Count emits some records of a table.
+func (c counting) Count(t *probe.FlowTables, keys []probe.FlowKey, values []point.BPFIfitFlow) {
+	r := c.records
+	for i := range keys {
+		if r.fill(t, &keys[i], values[i*r.cpus:(i+1)*r.cpus]) {
+			c.emit(&r.record)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/dataplane/probe/probetest"
 	"github.com/openifit/openifit/dataplane/source"
 )
@@ -86,5 +88,57 @@ func TestDrainAllocatesNothingPerRecord(t *testing.T) {
 	}
 	if allocations, n := drain(); n != flows || allocations > flows/10 {
 		t.Errorf("%d allocations for %d records", allocations, n)
+	}
+}
+
+// A drain that fails in the middle of a table hands no record out twice.
+func TestDrainGoesOnWhereItWasInterrupted(t *testing.T) {
+	const flows = 5000 // more than one system call reads
+	reads := 0
+	pair := probetest.NewPair(t)
+	engine := pair.Open(t, probe.Config{PinDir: pair.PinDir, Fault: func(step string) error {
+		if step == "read a flow table" {
+			if reads++; reads == 2 {
+				return errFault
+			}
+		}
+		return nil
+	}})
+	point := pair.Quiet(t, probetest.Metering(1, 1))
+	pair.Apply(t, engine, plan.Plan{MaxFlows: 16384, Points: []plan.Point{point}})
+	run := pair.Runner(t, engine, point.ID)
+	for i := range flows {
+		p := v4(17)
+		p.Source = netip.AddrPortFrom(p.Source.Addr(), uint16(i+1))
+		run.Run(t, p.Frame(), probetest.Arrival{})
+	}
+	records, err := source.NewRecords(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[uint16]int)
+	drain := func() error {
+		return pair.Do(func() error {
+			return records.Drain(func(r *flow.Record) { seen[r.Key.SourcePort]++ })
+		})
+	}
+	if err := drain(); !errors.Is(err, errFault) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(seen); n == 0 || n == flows {
+		t.Errorf("%d records before the interruption", n)
+	}
+	for range 2 {
+		if err := drain(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for port, n := range seen {
+		if n != 1 {
+			t.Errorf("record of port %d was handed out %d times", port, n)
+		}
+	}
+	if len(seen) != flows {
+		t.Errorf("%d records, want %d", len(seen), flows)
 	}
 }
