@@ -13,6 +13,8 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{id: "dp-meter", needsRoot: true, run: dpMeter},
+		{id: "dp-all", needsRoot: true, run: dpAll},
+		{id: "dp-forward", needsRoot: true, run: dpForward},
 		{id: "dp-swap", needsRoot: true, run: dpSwap},
 		{id: "dp-drain", needsRoot: true, run: dpDrain},
 		{id: "postcard-path", needsRoot: true, run: postcardPath},

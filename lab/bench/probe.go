@@ -9,21 +9,57 @@ import (
 // dpMeter judges by the ratios of each round, which cancel what the machine
 // does besides; the values are medians.
 func dpMeter() ([]Row, error) {
-	m, err := livebench.MeasureMeter(400)
+	m, err := livebench.MeasureMeter(400, livebench.FewFlows)
 	if err != nil {
 		return nil, err
 	}
-	against := func(id string, floor, ratio livebench.Spread, bar float64) Row {
-		r := RatioAtMost(id, m.Added.P50, floor.P50, bar, "ns")
-		*r.Ratio, r.OK = ratio.P50, ratio.P50 <= bar
-		return r
+	many, err := livebench.MeasureMeter(100, livebench.ManyFlows)
+	if err != nil {
+		return nil, err
 	}
 	return []Row{
-		against("dp-meter", m.Floor, m.ToFloor, 1.5),
-		against("dp-meter/peer", m.Peer, m.ToPeer, 0.5),
+		against("dp-meter", m.Added, m.Floor, m.ToFloor, 1.5),
+		against("dp-meter/peer", m.Added, m.Peer, m.ToPeer, 0.5),
+		against("dp-meter/64k-flows", many.Added, many.Floor, many.ToFloor, 1.5),
+		against("dp-meter/64k-flows-peer", many.Added, many.Peer, many.ToPeer, 0.5),
 		Row{ID: "dp-meter/null", Value: m.Null.P50, Unit: "ns", OK: true}.WithFloor(m.Base.P50),
 		{ID: "dp-meter/p10-p90", Value: m.ToFloor.P90 - m.ToFloor.P10, Unit: "x", OK: true},
 	}, nil
+}
+
+// dpAll counts what policies do beyond metering.
+func dpAll() ([]Row, error) {
+	a, err := livebench.MeasureAll(200)
+	if err != nil {
+		return nil, err
+	}
+	return []Row{
+		against("dp-all", a.All, a.Metering, a.ToMetering, 1.5),
+		{ID: "dp-all/null", Value: a.Null.P50, Unit: "ns", OK: true},
+	}, nil
+}
+
+// dpForward compares whole ways through a node.
+func dpForward() ([]Row, error) {
+	f, err := livebench.MeasureForward(200)
+	if err != nil {
+		return nil, err
+	}
+	ratio := func(id string, s livebench.Spread) Row { return Row{ID: id, Value: s.P50, Unit: "x", OK: true} }
+	return []Row{
+		AtMost("dp-forward", f.InOut.P50, 1.35, "x"),
+		ratio("dp-forward/in", f.In), ratio("dp-forward/empty", f.Empty), ratio("dp-forward/null", f.Null),
+		{ID: "dp-forward/p10", Value: f.InOut.P10, Unit: "x", OK: true},
+		{ID: "dp-forward/p90", Value: f.InOut.P90, Unit: "x", OK: true},
+		{ID: "dp-forward/base", Value: f.Base.P50, Unit: "ns", OK: true},
+	}, nil
+}
+
+// against is a row whose ratio was taken round by round.
+func against(id string, added, floor, ratio livebench.Spread, bar float64) Row {
+	r := RatioAtMost(id, added.P50, floor.P50, bar, "ns")
+	*r.Ratio, r.OK = ratio.P50, ratio.P50 <= bar
+	return r
 }
 
 func dpSwap() ([]Row, error) {

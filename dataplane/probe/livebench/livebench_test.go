@@ -10,7 +10,7 @@ import (
 
 func TestMeasureMeter(t *testing.T) {
 	testenv.NeedRoot(t)
-	m, err := MeasureMeter(20)
+	m, err := MeasureMeter(20, FewFlows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,5 +38,28 @@ func TestDrainUnderTraffic(t *testing.T) {
 	}
 	if d.Flows != 20_000 || d.Recorded != d.Packets || d.TrafficRecorded != d.TrafficPackets || d.TrafficPackets == 0 {
 		t.Errorf("not every packet in one record: %+v", *d)
+	}
+}
+
+func TestMeasureAll(t *testing.T) {
+	testenv.NeedRoot(t)
+	a, err := MeasureAll(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Metering.P50 <= 0 || a.All.P50 <= 0 {
+		t.Errorf("nothing was measured: %+v", *a)
+	}
+}
+
+func TestMeasureForward(t *testing.T) {
+	testenv.NeedRoot(t)
+	f, err := MeasureForward(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Forwarding costs several times what an empty program does.
+	if f.Base.P50 <= 0 || f.InOut.P50 <= 0 {
+		t.Errorf("nothing was measured: %+v", *f)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/gen/bpf/bench"
 	"github.com/openifit/openifit/lab/namespace"
@@ -37,8 +38,11 @@ type stage struct {
 	ns      *namespace.NS
 	objects bench.BPFObjects
 	links   []link.Link
+	places  []*place
 	pinDir  string
 	engine  *probe.Engine
+	quiet   uint32
+	made    []plan.Point
 	frame   []byte
 }
 
@@ -75,6 +79,9 @@ func (s *stage) close() error {
 	if s.engine != nil {
 		errs = append(errs, s.engine.Destroy())
 	}
+	for _, p := range s.places {
+		errs = append(errs, p.close())
+	}
 	for _, l := range s.links {
 		errs = append(errs, l.Close())
 	}
@@ -94,11 +101,16 @@ func (s *stage) open() error {
 	})
 }
 
-// attach puts a program behind those that are there.
+// attach puts a program behind those that are there at loopback's ingress,
+// where the frames arrive.
 func (s *stage) attach(p *ebpf.Program) (link.Link, error) {
+	return s.attachAt(loopback, ebpf.AttachTCXIngress, p)
+}
+
+func (s *stage) attachAt(ifindex int, at ebpf.AttachType, p *ebpf.Program) (link.Link, error) {
 	var l link.Link
 	err := s.ns.Do(func() (err error) {
-		l, err = link.AttachTCX(link.TCXOptions{Interface: loopback, Program: p, Attach: ebpf.AttachTCXIngress})
+		l, err = link.AttachTCX(link.TCXOptions{Interface: ifindex, Program: p, Attach: at})
 		return err
 	})
 	if err != nil {
@@ -108,10 +120,25 @@ func (s *stage) attach(p *ebpf.Program) (link.Link, error) {
 	return l, nil
 }
 
-// inject sends frames of that many flows, one after the other, and returns
-// how many the kernel really took: it may start over when a signal comes.
+// mix says which flows the frames belong to: one after the other, or
+// scattered, so that no cache knows the next one.
+type mix struct {
+	flows   uint32
+	scatter bool
+}
+
+// inject sends frames of that many flows, one after the other.
 func (s *stage) inject(frames, flows uint32) (uint64, error) {
-	start := bench.BPFBenchGenerator{Flows: flows}
+	return s.injectMix(frames, mix{flows: flows})
+}
+
+// injectMix sends frames and returns how many the kernel really took: it may
+// start over when a signal comes.
+func (s *stage) injectMix(frames uint32, of mix) (uint64, error) {
+	start := bench.BPFBenchGenerator{Flows: of.flows}
+	if of.scatter {
+		start.Scatter = 1
+	}
 	if err := s.objects.Generator.Put(uint32(0), start); err != nil {
 		return 0, fmt.Errorf("set up generator: %w", err)
 	}

@@ -24,7 +24,7 @@ type BPFBenchGenerator struct {
 	Sent     uint64
 	BatchEnd uint64
 	Flows    uint32
-	Zero     uint32
+	Scatter  uint32
 }
 
 type BPFBenchRecord struct {
