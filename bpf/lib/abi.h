@@ -41,6 +41,9 @@ enum ifit_feature {
 	IFIT_FEATURE_SKETCH = 1 << 12,
 	IFIT_FEATURE_EVENT = 1 << 13,	/* some policy has triggers */
 	IFIT_FEATURE_EVERY_PACKET = 1 << 14,	/* some policy looks at packets without marks */
+	IFIT_FEATURE_TUNNEL = 1 << 15,	/* some policy reads what is inside of tunnels, or what they are */
+	IFIT_FEATURE_INNER = 1 << 16,	/* some policy reads the innermost IP header */
+	IFIT_FEATURE_LAYERS = 1 << 17,	/* others read the outermost one: tunnelled packets give two records */
 	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
 };
 
@@ -62,7 +65,12 @@ enum ifit_key_field {
 	IFIT_KEY_DSCP = 1 << 5,
 	IFIT_KEY_FLOW_LABEL = 1 << 6,
 	IFIT_KEY_VLAN = 1 << 7,
+	IFIT_KEY_VNI = 1 << 8,
+	IFIT_KEY_MPLS = 1 << 9,
+	IFIT_KEY_SEGMENT = 1 << 10,
+	IFIT_KEY_CUSTOMER_VLAN = 1 << 11,
 	IFIT_KEY_5_TUPLE = (1 << 5) - 1,
+	IFIT_KEY_WIDE = 15 << 8,	/* those of the key's wide part */
 };
 
 /* Packet selection methods, as dataplane/plan numbers them. */
@@ -87,27 +95,60 @@ struct ifit_flow_id {
 } __attribute__((aligned(4)));
 _Static_assert(sizeof(struct ifit_flow_id) == 40, "flow id");
 
+/* What carries a packet, where that has a number of its tenants or segments. */
+enum ifit_overlay {
+	IFIT_OVERLAY_NONE = 0,
+	IFIT_OVERLAY_VXLAN = 1,
+	IFIT_OVERLAY_NVGRE = 2,
+	IFIT_OVERLAY_GENEVE = 3,
+};
+
 /*
  * Key of the flow tables. The epoch says under what a record was made, so
  * that no record mixes two rule sets of a point or two rates of a policy:
- * the number of the rule set, or, for the record of a sampled policy,
- * IFIT_EPOCH_SAMPLED with the policy's state and the low bits of its
+ * the layer and the number of the rule set, or, for the record of a sampled
+ * policy, IFIT_EPOCH_SAMPLED with the policy's state and the low bits of its
  * generation. The key is packed because it is hashed three words at a time:
- * 48 octets cost what 40 do, and 52 a round more.
+ * 48 octets cost what 40 do, and 52 a round more. So the wide part is in the
+ * tables of those points alone whose policies read some of it; the program
+ * hands over the same pointer, and the tables take what they are made for.
  */
 struct ifit_flow_key {
 	struct ifit_flow_id id;
 	__u32 label_vlan;	/* flow label << 12 | VLAN */
 	__u32 dscp_epoch;	/* DSCP << 26 | epoch */
+	/* The wide part. */
+	__u8 segment[16];	/* active one of SRv6; zero: none */
+	__u32 vni;	/* VNI << 8 | IFIT_LABELLED | Exp and S of the top label << 3 | enum ifit_overlay */
+	__u32 mpls;	/* top label << 12 | customer's VLAN */
 };
-_Static_assert(sizeof(struct ifit_flow_key) == 48, "flow key");
+_Static_assert(sizeof(struct ifit_flow_key) == 72, "flow key");
+
+#define IFIT_NARROW_KEY 48	/* octets of the key without its wide part */
+_Static_assert(__builtin_offsetof(struct ifit_flow_key, segment) == IFIT_NARROW_KEY, "narrow key");
 
 #define IFIT_VLAN_BITS 12
+#define IFIT_VNI_SHIFT 8
+#define IFIT_OVERLAY_MASK 0x07
+#define IFIT_LABEL_REST_SHIFT 3
+#define IFIT_LABEL_REST_MASK 0x0f
+#define IFIT_LABELLED 0x80	/* there is a top label, be it 0 */
 #define IFIT_EPOCH_BITS 26
 #define IFIT_EPOCH_SAMPLED (1U << 25)
+#define IFIT_EPOCH_LAYER_SHIFT 23	/* two bits below IFIT_EPOCH_SAMPLED */
 #define IFIT_EPOCH_STATE_SHIFT 18
 #define IFIT_EPOCH_GENERATION ((1U << 18) - 1)
 _Static_assert(IFIT_STATES << IFIT_EPOCH_STATE_SHIFT == IFIT_EPOCH_SAMPLED, "epoch");
+
+/*
+ * Which policies a canonical record is for, where some read the outermost and
+ * some the innermost IP header.
+ */
+enum ifit_layer {
+	IFIT_LAYER_ONLY = 0,	/* packets without a tunnel, and wherever all policies read one layer: for all */
+	IFIT_LAYER_OUTER = 1,
+	IFIT_LAYER_INNER = 2,
+};
 
 /* Flow record of one CPU. Times are of the monotonic clock, nanoseconds. */
 struct ifit_flow {
@@ -142,10 +183,11 @@ struct ifit_counters {
 	__u64 unowned;	/* marked packets of flows that no policy here sends postcards for */
 	__u64 rewrite_failed;	/* mark not removed for want of memory: dropped */
 	__u64 flow_states_refused;	/* packets that triggers did not see: no place for their flow */
+	__u64 tunnels_unread;	/* tunnels nested too deep, broken or cut off: read as far as that */
 	__u64 tick;	/* no count: the last tick that this CPU saw, and the coarse clock then */
 	__u64 tick_ns;
 };
-_Static_assert(sizeof(struct ifit_counters) == 120, "counters");
+_Static_assert(sizeof(struct ifit_counters) == 128, "counters");
 
 /* Counts of one policy at one point, per CPU. */
 struct ifit_policy_counters {
@@ -218,11 +260,19 @@ enum ifit_rule_field {
 	IFIT_RULE_PROTOCOL = 1 << 4,
 	IFIT_RULE_DSCP = 1 << 5,
 	IFIT_RULE_FLOW_LABEL = 1 << 6,
+	IFIT_RULE_VLAN = 1 << 7,
+	IFIT_RULE_VNI = 1 << 8,
+	IFIT_RULE_MPLS = 1 << 9,
+	IFIT_RULE_SEGMENT = 1 << 10,
 };
 
 /* Fields of which rules name single values out of many. */
 enum ifit_rule_value_field {
 	IFIT_RULE_VALUE_FLOW_LABEL = 0,
+	IFIT_RULE_VALUE_VLAN = 1,
+	IFIT_RULE_VALUE_VNI = 2,
+	IFIT_RULE_VALUE_MPLS = 3,
+	IFIT_RULE_VALUE_SEGMENT = 4,	/* packets without one; prefixes of others are in a trie */
 };
 
 /* Places of the sets of rules that a value of a field satisfies. */
@@ -279,6 +329,7 @@ struct ifit_point {
 	__u64 postcard_mask;	/* send postcards of marked packets */
 	__u64 sketch_mask;	/* at most one */
 	__u64 event_mask;	/* have triggers */
+	__u64 inner_mask;	/* read the innermost IP header; the others the outermost */
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bits.h"
+#include "fields.h"
 #include "parse.h"
 
 #define FAMILY_BITS 32
@@ -24,6 +25,7 @@ struct prefix_table {
 
 struct prefix_table source_rules SEC(".maps");
 struct prefix_table destination_rules SEC(".maps");
+struct prefix_table segment_rules SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -75,6 +77,10 @@ struct satisfied {
 	const struct ifit_rules *protocol;
 	const struct ifit_rules *dscp;
 	const struct ifit_rules *flow_label;
+	const struct ifit_rules *vlan;
+	const struct ifit_rules *vni;
+	const struct ifit_rules *mpls;
+	const struct ifit_rules *segment;
 };
 
 static __always_inline const struct ifit_rules *rules_of_set(__u32 place)
@@ -97,6 +103,52 @@ static __always_inline const struct ifit_rules *rules_of_value(enum ifit_rule_va
 	const struct ifit_rules *named = bpf_map_lookup_elem(&value_rules, &key);
 
 	return named ? named : rules_of_set(IFIT_RULE_SET_OTHER + field);
+}
+
+/* Of a field that not every packet has; there is false for those without. */
+static __always_inline const struct ifit_rules *rules_of_optional(enum ifit_rule_value_field field, bool there,
+								  __u32 value)
+{
+	return there ? rules_of_value(field, value) : rules_of_set(IFIT_RULE_SET_OTHER + field);
+}
+
+static __always_inline const struct ifit_rules *rules_of_segment(const struct ifit_flow_key *key,
+								 struct ifit_prefix *prefix)
+{
+	if (!has_segment(key))
+		return rules_of_set(IFIT_RULE_SET_OTHER + IFIT_RULE_VALUE_SEGMENT);
+	prefix->family = bpf_htonl(6);
+	__builtin_memcpy(prefix->addr, key->segment, 16);
+	return bpf_map_lookup_elem(&segment_rules, prefix);
+}
+
+/* The same for what is beyond the IP header. */
+static __always_inline bool satisfied_beyond(const struct ifit_flow_key *key, struct satisfied *by,
+					     struct ifit_prefix *prefix)
+{
+	if (restricts(IFIT_RULE_VLAN)) {
+		by->vlan = rules_of_value(IFIT_RULE_VALUE_VLAN, key->label_vlan & VLAN_VID_MASK);
+		if (!by->vlan)
+			return false;
+	}
+	if (restricts(IFIT_RULE_VNI)) {
+		by->vni = rules_of_optional(IFIT_RULE_VALUE_VNI, key->vni & IFIT_OVERLAY_MASK,
+					    key->vni >> IFIT_VNI_SHIFT);
+		if (!by->vni)
+			return false;
+	}
+	if (restricts(IFIT_RULE_MPLS)) {
+		by->mpls = rules_of_optional(IFIT_RULE_VALUE_MPLS, key->vni & IFIT_LABELLED,
+					     key->mpls >> IFIT_VLAN_BITS);
+		if (!by->mpls)
+			return false;
+	}
+	if (restricts(IFIT_RULE_SEGMENT)) {
+		by->segment = rules_of_segment(key, prefix);
+		if (!by->segment)
+			return false;
+	}
+	return true;
 }
 
 /* Only tables that do not hold what they must make it false. */
@@ -143,7 +195,7 @@ static __always_inline bool satisfied_by(const struct ifit_flow_key *key, struct
 		if (!by->flow_label)
 			return false;
 	}
-	return true;
+	return satisfied_beyond(key, by, &prefix);
 }
 
 /* Rules of one word that match in every field. */
@@ -165,6 +217,14 @@ static __always_inline __u64 matching(const struct satisfied *by, int word)
 		match &= by->dscp->w[word];
 	if (restricts(IFIT_RULE_FLOW_LABEL))
 		match &= by->flow_label->w[word];
+	if (restricts(IFIT_RULE_VLAN))
+		match &= by->vlan->w[word];
+	if (restricts(IFIT_RULE_VNI))
+		match &= by->vni->w[word];
+	if (restricts(IFIT_RULE_MPLS))
+		match &= by->mpls->w[word];
+	if (restricts(IFIT_RULE_SEGMENT))
+		match &= by->segment->w[word];
 	return match;
 }
 
@@ -225,6 +285,18 @@ static __always_inline __u64 classify_by_list(const struct ifit_flow_key *key)
 	return listed->slots[key->dscp_epoch & 1] & point.list_mask;
 }
 
+/* Of a packet with a tunnel each policy reads one header, and counts it once. */
+static __always_inline __u64 slots_of_layer(__u32 layer)
+{
+	switch (layer & 3) {
+	case IFIT_LAYER_OUTER:
+		return ~point.inner_mask;
+	case IFIT_LAYER_INNER:
+		return point.inner_mask;
+	}
+	return ~0ULL;
+}
+
 __noinline __u64 classify(const struct ifit_flow_key *key)
 {
 	__u64 vector = point.always_mask;
@@ -235,6 +307,8 @@ __noinline __u64 classify(const struct ifit_flow_key *key)
 		vector |= classify_by_rules(key);
 	if (has(IFIT_FEATURE_LIST))
 		vector |= classify_by_list(key);
+	if (has(IFIT_FEATURE_LAYERS))
+		vector &= slots_of_layer(key->dscp_epoch >> IFIT_EPOCH_LAYER_SHIFT);
 	return vector;
 }
 
@@ -244,6 +318,8 @@ static __always_inline void complete_key(struct packet *pkt, __u32 ruleset)
 	struct ifit_flow_key *key = &pkt->key;
 
 	key->dscp_epoch = ruleset;
+	if (has(IFIT_FEATURE_LAYERS))
+		key->dscp_epoch |= (__u32)pkt->layer << IFIT_EPOCH_LAYER_SHIFT;
 	if (point.key_fields == IFIT_KEY_5_TUPLE)
 		return;
 	if (!reads(IFIT_KEY_SOURCE_ADDRESS))
@@ -262,4 +338,6 @@ static __always_inline void complete_key(struct packet *pkt, __u32 ruleset)
 		key->label_vlan = pkt->flow_label << IFIT_VLAN_BITS;
 	if (reads(IFIT_KEY_VLAN))
 		key->label_vlan |= pkt->vlan;
+	if (reads(IFIT_KEY_WIDE))
+		complete_wide_key(pkt);
 }

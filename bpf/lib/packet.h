@@ -8,14 +8,17 @@ struct packet {
 	/* Zero until something is found: begin_packet clears these and no others. */
 	struct ifit_flow_key key;	/* the 5-tuple; the rest by complete_key */
 	__u32 flow_label;
+	__u32 mpls;	/* top label stack entry */
 	__u16 vlan;	/* of the outermost tag */
+	__u16 customer_vlan;	/* of the tag behind it */
 	__u16 payload;	/* offset behind the transport header, 0 when that is unknown */
 	__u16 tcp_flags;
 	bool fragment;	/* any fragment, the first one too */
 	bool truncated;	/* the transport header is cut off */
+	bool labelled;	/* behind MPLS labels */
+	bool segment_routed;	/* has a segment routing header: the destination is the active segment */
 	bool marked;
 	bool stays;	/* ingress: delivered here; these two with IFIT_FEATURE_CODE_POINTS alone */
-	__u16 zero;
 	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp */
 
 	/* Known of every packet that was parsed. */
@@ -31,9 +34,19 @@ struct packet {
 	__u64 now;	/* monotonic; see clock.h for its precision */
 	__u64 accepted;	/* slots that accept the flow */
 	__u64 selected;	/* slots of those that take this very packet */
+
+	/* What tunnels say, with IFIT_FEATURE_TUNNEL alone. */
+	__u8 segment[16];	/* active one, of the outermost segment routing header */
+	__u32 vni;	/* of the innermost overlay, likewise */
+	__u32 overlay;	/* enum ifit_overlay */
+	enum ifit_layer layer;
 };
 
+/* Leaves the wide part of the key to complete_key: narrow flow tables never look at it. */
 static __always_inline void begin_packet(struct packet *pkt)
 {
-	__builtin_memset(pkt, 0, __builtin_offsetof(struct packet, network));
+	const __u32 rest = __builtin_offsetof(struct packet, flow_label);
+
+	__builtin_memset(pkt, 0, IFIT_NARROW_KEY);
+	__builtin_memset((void *)pkt + rest, 0, __builtin_offsetof(struct packet, network) - rest);
 }

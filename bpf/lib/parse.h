@@ -31,26 +31,30 @@ static __always_inline bool parse_ethernet(struct hdr_cursor *cur, const struct 
 					   struct packet *pkt, __be16 *type_be)
 {
 	struct ethhdr *eth = cur->pos;
-	bool tagged = skb->vlan_present;
+	__u32 tags = 0;
 
 	if (!in_bounds(cur, sizeof(*eth)))
 		return false;
 	cur->pos += sizeof(*eth);
 	/* The kernel has moved the outermost tag out of the packet already. */
-	if (tagged)
+	if (skb->vlan_present) {
 		pkt->vlan = skb->vlan_tci & VLAN_VID_MASK;
+		tags++;
+	}
 	*type_be = eth->h_proto;
 	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
 		struct vlan_hdr *tag = cur->pos;
 
-		if (*type_be != bpf_htons(ETH_P_8021Q) && *type_be != bpf_htons(ETH_P_8021AD))
+		if (!is_tag(*type_be))
 			break;
 		if (!in_bounds(cur, sizeof(*tag)))
 			return false;
 		cur->pos += sizeof(*tag);
-		if (!tagged)
+		if (tags == 0)
 			pkt->vlan = bpf_ntohs(tag->h_vlan_TCI) & VLAN_VID_MASK;
-		tagged = true;
+		else if (tags == 1)
+			pkt->customer_vlan = bpf_ntohs(tag->h_vlan_TCI) & VLAN_VID_MASK;
+		tags++;
 		*type_be = tag->h_vlan_encapsulated_proto;
 	}
 	return true;
@@ -132,8 +136,8 @@ static __always_inline int parse_ipv4(struct hdr_cursor *cur, const struct __sk_
 		return PARSE_CUT;
 	size = iph->ihl * 4;
 	pkt->octets = bpf_ntohs(iph->tot_len);
-	/* BIG TCP leaves the length zero. */
-	if (!pkt->octets)
+	/* BIG TCP leaves the length zero; a lone packet's would be Ethernet's padding. */
+	if (!pkt->octets && skb->gso_size)
 		pkt->octets = skb->len - pkt->network;
 	if (iph->version != 4 || size < sizeof(*iph) || pkt->octets < size)
 		return PARSE_BROKEN;
@@ -158,6 +162,12 @@ static __always_inline int parse_ipv4(struct hdr_cursor *cur, const struct __sk_
 	cur->pos += size;
 	pkt->truncated = !parse_transport(cur, pkt, iph->protocol, pkt->octets - size);
 	return PARSE_OK;
+}
+
+/* Of a routing header, which has it where a fragment header has its offset. */
+static __always_inline __u8 routing_type(const struct frag_hdr *ext)
+{
+	return *(const __u8 *)&ext->frag_off;
 }
 
 /*
@@ -197,6 +207,8 @@ __noinline int skip_extensions(struct __sk_buff *skb, struct packet *pkt)
 		} else if (proto == IPPROTO_AH) {
 			offset += (ext.hdrlen + 2) * 4;
 		} else {
+			if (proto == IPPROTO_ROUTING && routing_type(&ext) == ROUTING_TYPE_SEGMENTS)
+				pkt->segment_routed = true;
 			offset += (ext.hdrlen + 1) * 8;
 		}
 		pkt->key.id.proto = ext.nexthdr;
@@ -219,7 +231,8 @@ static __always_inline int parse_ipv6(struct hdr_cursor *cur, struct __sk_buff *
 
 	proto = ip6h->nexthdr;
 	left = bpf_ntohs(ip6h->payload_len);
-	if (!left)
+	/* BIG TCP leaves the length zero, and so does a jumbogram (RFC 2675), whose length is an option. */
+	if (!left && (skb->gso_size || proto == IPPROTO_HOPOPTS))
 		left = skb->len - pkt->network - sizeof(*ip6h);
 	__builtin_memcpy(pkt->key.id.saddr, &ip6h->saddr, 16);
 	__builtin_memcpy(pkt->key.id.daddr, &ip6h->daddr, 16);
@@ -248,6 +261,50 @@ static __always_inline int parse_ipv6(struct hdr_cursor *cur, struct __sk_buff *
 }
 
 /*
+ * Walks over a stack of MPLS labels at offset, keeps the top one if it is the
+ * packet's first, and returns the EtherType of what follows, as offset tells
+ * then; 0 when that is no IP packet, -1 when it is cut off.
+ */
+__noinline int skip_labels(struct __sk_buff *skb, struct packet *pkt, __u32 *offset)
+{
+	__be32 entry_be;
+	__u8 first;
+
+	if (!pkt || !offset)
+		return -1;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < MPLS_MAX_LABELS; i++) {
+		if (bpf_skb_load_bytes(skb, *offset, &entry_be, sizeof(entry_be)))
+			return -1;
+		*offset += MPLS_OCTETS;
+		if (!pkt->labelled) {
+			pkt->labelled = true;
+			pkt->mpls = bpf_ntohl(entry_be);
+		}
+		if (!(entry_be & bpf_htonl(MPLS_BOTTOM)))
+			continue;
+		if (bpf_skb_load_bytes(skb, *offset, &first, sizeof(first)))
+			return -1;
+		return type_by_version(first);
+	}
+	return 0;
+}
+
+/* Moves over MPLS labels to what they carry; false when that is cut off. */
+static __always_inline bool parse_labels(struct hdr_cursor *cur, struct __sk_buff *skb, struct packet *pkt,
+					 __be16 *type_be)
+{
+	__u32 start = cur->pos - (void *)(long)skb->data, offset = start;
+	int type = skip_labels(skb, pkt, &offset);
+
+	if (type < 0 || offset - start > MPLS_MAX_LABELS * MPLS_OCTETS)
+		return false;
+	cur->pos += offset - start;
+	*type_be = type;
+	return true;
+}
+
+/*
  * Reads what the linear part of the packet holds. A global function, which
  * the verifier checks by itself: its many ways would multiply with those of
  * the rest of the program.
@@ -261,6 +318,8 @@ __noinline int parse_linear(struct __sk_buff *skb, struct packet *pkt)
 	__be16 type_be;
 
 	if (!pkt || !parse_ethernet(&cur, skb, pkt, &type_be))
+		return PARSE_CUT;
+	if (is_mpls(type_be) && !parse_labels(&cur, skb, pkt, &type_be))
 		return PARSE_CUT;
 	pkt->network = cur.pos - (void *)(long)skb->data;
 	if (type_be == bpf_htons(ETH_P_IP))

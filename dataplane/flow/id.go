@@ -59,4 +59,44 @@ type Key struct {
 	FlowLabel uint32
 	// VLAN is the outermost VLAN identifier, 0 when untagged.
 	VLAN uint16
+	// CustomerVLAN is the identifier of the tag behind it (QinQ), 0 without one.
+	CustomerVLAN uint16
+	// Overlay is the innermost overlay network that the packet is in, and VNI
+	// its 24-bit identifier there.
+	Overlay Overlay
+	VNI     uint32
+	// Labelled tells that there are MPLS labels; MPLS is the top entry's label,
+	// traffic class and bottom of stack, 24 bits (IE 70).
+	Labelled bool
+	MPLS     uint32
+	// ActiveSegment is the active segment of the outermost SRv6 header, the
+	// zero Addr without one.
+	ActiveSegment netip.Addr
 }
+
+// MPLSLabel is the top label, 0 without one.
+func (k *Key) MPLSLabel() uint32 { return k.MPLS >> 4 }
+
+// Overlay is a way to carry Ethernet networks of tenants in IP. The values of
+// the first three are those that layer2SegmentId (IE 351) begins with.
+type Overlay uint8
+
+// Overlays. GENEVE has no value of its own in the registry.
+const (
+	NoOverlay     Overlay = 0
+	OverlayVXLAN  Overlay = 1
+	OverlayNVGRE  Overlay = 2
+	OverlayGENEVE Overlay = 3
+)
+
+// Layer tells which IP header of a packet a record is about, where a packet
+// in a tunnel gives one for each.
+type Layer uint8
+
+// Layers. LayerOnly is that of packets without a tunnel, and of all packets
+// where the policies of a point all read the same header.
+const (
+	LayerOnly  Layer = 0
+	LayerOuter Layer = 1
+	LayerInner Layer = 2
+)

@@ -29,6 +29,9 @@ type Record struct {
 	// IngressIfindex is 0 where it is unknown (locally sent packets);
 	// EgressIfindex is 0 at ingress.
 	IngressIfindex, EgressIfindex uint32
+	// Layer says which policies a canonical record is about: of a packet in a
+	// tunnel, those that read the outermost IP header, or the innermost one.
+	Layer Layer
 	// Sampled is true for the record of one policy's selected packets; its
 	// Policies then holds that policy alone.
 	Sampled bool

@@ -20,6 +20,22 @@ func (p *Point) ReadFields() KeyField {
 	return fields
 }
 
+// Wide tells whether the point's flow key has its wide part.
+func (p *Point) Wide() bool { return p.ReadFields()&keyWide != 0 }
+
+// Layers tells whether some policies of the point read the outermost IP header
+// and some the innermost one.
+func (p *Point) Layers() (outer, inner bool) {
+	for i := range p.Policies {
+		if p.Policies[i].Inner {
+			inner = true
+		} else {
+			outer = true
+		}
+	}
+	return outer, inner
+}
+
 func (r *Rule) reads() KeyField {
 	var fields KeyField
 	if r.Source.IsValid() {
@@ -36,6 +52,18 @@ func (r *Rule) reads() KeyField {
 	}
 	if r.FlowLabel >= 0 {
 		fields |= KeyFlowLabel
+	}
+	if r.VLAN != 0 {
+		fields |= KeyVLAN
+	}
+	if r.VNI.Given {
+		fields |= KeyVNI
+	}
+	if r.MPLSLabel.Given {
+		fields |= KeyMPLS
+	}
+	if r.ActiveSegment.IsValid() {
+		fields |= KeySegment
 	}
 	// Which octets are ports depends on the protocol.
 	if r.SourcePort != AnyPort {

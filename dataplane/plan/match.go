@@ -13,10 +13,13 @@ func (r *Rule) Matches(k *flow.Key) bool {
 	case r.Family != 0 && r.Family != family(k.Source),
 		r.Protocol >= 0 && uint8(r.Protocol) != k.Protocol,
 		r.DSCP >= 0 && uint8(r.DSCP) != k.DSCP,
-		r.FlowLabel >= 0 && uint32(r.FlowLabel) != k.FlowLabel:
+		r.FlowLabel >= 0 && uint32(r.FlowLabel) != k.FlowLabel,
+		r.VLAN != 0 && r.VLAN != k.VLAN,
+		!r.VNI.matches(k.Overlay != flow.NoOverlay, k.VNI),
+		!r.MPLSLabel.matches(k.Labelled, k.MPLSLabel()):
 		return false
 	}
-	return covers(r.Source, k.Source) && covers(r.Destination, k.Destination) &&
+	return covers(r.Source, k.Source) && covers(r.Destination, k.Destination) && covers(r.ActiveSegment, k.ActiveSegment) &&
 		r.SourcePort.matches(k.SourcePort, k.Protocol) &&
 		r.DestinationPort.matches(k.DestinationPort, k.Protocol)
 }

@@ -41,6 +41,12 @@ const (
 	KeyDSCP
 	KeyFlowLabel
 	KeyVLAN
+	KeyVNI
+	KeyMPLS
+	KeySegment
+	KeyCustomerVLAN
+	// keyWide are the fields of the key's wide part.
+	keyWide = KeyVNI | KeyMPLS | KeySegment | KeyCustomerVLAN
 	// Key5Tuple is what postcards, sketches, flow lists and events need.
 	Key5Tuple = KeySourceAddress | KeyDestinationAddress | KeySourcePort | KeyDestinationPort | KeyProtocol
 )
@@ -50,6 +56,9 @@ type Policy struct {
 	flow.PolicyRef
 	Name    string
 	Actions Action
+	// Inner: the policy reads the innermost IP header of packets in tunnels,
+	// not the outermost one.
+	Inner bool
 	// Keys are the fields that the policy's Flow Keys and rules read.
 	Keys KeyField
 	// FlowList: the policy accepts exactly the flows of Flows; otherwise it
@@ -81,8 +90,26 @@ type Rule struct {
 	FlowLabel int32
 	// Ports are inclusive ranges; 0..65535 is any.
 	SourcePort, DestinationPort PortRange
+	// VLAN is the outermost VLAN identifier, 0 for any.
+	VLAN uint16
+	// VNI is that of a VXLAN, NVGRE or GENEVE packet, MPLSLabel the top label.
+	VNI, MPLSLabel Exactly
+	// ActiveSegment is the IPv6 prefix in which the active segment lies, the
+	// zero Prefix for any packet.
+	ActiveSegment netip.Prefix
 	// Deny excludes the flow.
 	Deny bool
+}
+
+// Exactly is a value that a packet must have; the zero Exactly asks nothing of
+// a packet.
+type Exactly struct {
+	Value uint32
+	Given bool
+}
+
+func (e Exactly) matches(there bool, value uint32) bool {
+	return !e.Given || there && e.Value == value
 }
 
 // PortRange is an inclusive range of ports.

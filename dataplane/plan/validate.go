@@ -101,6 +101,9 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("rule %d: %w", p.Rules[i].Sequence, err)
 		}
 	}
+	if outermost := ActMark | ActPostcard | ActEvent; p.Inner && p.Actions&outermost != 0 {
+		return errors.New("marks, postcards and triggers are about the outermost IP header")
+	}
 	for i, id := range p.Flows {
 		if i > 0 && p.Flows[i-1].Compare(id) >= 0 {
 			return fmt.Errorf("listed flow %s: listed twice or out of order", id)
@@ -147,6 +150,14 @@ func (r *Rule) validate() error {
 		return fmt.Errorf("DSCP %d", r.DSCP)
 	case r.FlowLabel < -1 || r.FlowLabel >= 1<<20:
 		return fmt.Errorf("flow label %d", r.FlowLabel)
+	case r.VLAN >= 1<<12:
+		return fmt.Errorf("VLAN %d", r.VLAN)
+	case r.VNI.Value >= 1<<24:
+		return fmt.Errorf("VNI %d", r.VNI.Value)
+	case r.MPLSLabel.Value >= 1<<20:
+		return fmt.Errorf("MPLS label %d", r.MPLSLabel.Value)
+	case r.ActiveSegment.IsValid() && (!r.ActiveSegment.Addr().Is6() || r.ActiveSegment.Addr().Is4In6()):
+		return fmt.Errorf("active segment %s: segments are IPv6 addresses", r.ActiveSegment)
 	case r.SourcePort.Min > r.SourcePort.Max:
 		return fmt.Errorf("source ports %d..%d", r.SourcePort.Min, r.SourcePort.Max)
 	case r.DestinationPort.Min > r.DestinationPort.Max:

@@ -14,7 +14,7 @@ func (c *Change) add(p plan.Point) error {
 	if err := c.checkInterface(&p); err != nil {
 		return err
 	}
-	made, err := newLasting(e.spec, c.next.MaxFlows, nil)
+	made, err := newLasting(e.spec, shapeFor(&p, c.next.MaxFlows), nil)
 	if err != nil {
 		return err
 	}

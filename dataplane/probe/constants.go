@@ -67,9 +67,29 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 			}
 		}
 	}
-	c.Features = uint32(features)
 	c.KeyFields = uint32(p.ReadFields())
+	c.Features = uint32(features | layerFeatures(p, &c))
 	return c
+}
+
+// layerFeatures are those that read inside of tunnels.
+func layerFeatures(p *plan.Point, c *point.BPFIfitPoint) (f point.BPFIfitFeature) {
+	for slot := range p.Policies {
+		if p.Policies[slot].Inner {
+			c.InnerMask |= 1 << slot
+		}
+	}
+	outer, inner := p.Layers()
+	if inner {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_INNER
+	}
+	if outer && inner {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_LAYERS
+	}
+	if inner || p.ReadFields()&(plan.KeyVNI|plan.KeyMPLS|plan.KeySegment) != 0 {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_TUNNEL
+	}
+	return f
 }
 
 // pointFeatures are those that a point has whatever its policies are; marks

@@ -38,6 +38,9 @@ type PointCounters struct {
 	// FlowStatesRefused packets were not seen by triggers: there was no place
 	// for another flow.
 	FlowStatesRefused uint64
+	// TunnelsUnread packets are in tunnels that are nested too deep, broken or
+	// cut off: the innermost IP header is the last one that could be read.
+	TunnelsUnread uint64
 }
 
 // PolicyCounters are the counts of one policy at one Observation Point since
@@ -94,6 +97,7 @@ func (e *Engine) PointCounters() ([]PointCounters, error) {
 			sum.Unowned += c.Unowned
 			sum.RewriteFailed += c.RewriteFailed
 			sum.FlowStatesRefused += c.FlowStatesRefused
+			sum.TunnelsUnread += c.TunnelsUnread
 		}
 		out = append(out, sum)
 	}

@@ -186,7 +186,7 @@ func (d *drainage) clear(t *FlowTables, found []FlowKey) error {
 	n := 0
 	for part := range slices.Chunk(found, share) {
 		at := n
-		wg.Go(func() { _, errs[at] = table.BatchDelete(part, nil) })
+		wg.Go(func() { errs[at] = t.deleteKeys(table, part) })
 		n++
 	}
 	wg.Wait()
@@ -202,13 +202,20 @@ type batchCall = func(m *ebpf.Map, cursor *ebpf.MapBatchCursor, keys, values any
 func (d *drainage) batches(step string, t *FlowTables, call batchCall, take func([]FlowKey, []point.BPFIfitFlow)) error {
 	table, room := t.table(1-t.active), d.engine.room()
 	var cursor ebpf.MapBatchCursor
+	var keys any = room.keys
+	if t.isNarrow() {
+		keys = room.narrow
+	}
 	for {
 		if err := d.engine.fault(step); err != nil {
 			return err
 		}
-		n, err := call(table, &cursor, room.keys, room.values, nil)
+		n, err := call(table, &cursor, keys, room.values, nil)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return err
+		}
+		if t.isNarrow() {
+			complete(room.keys, room.narrow[:n])
 		}
 		take(room.keys[:n], room.values[:n*d.engine.cpus])
 		if err != nil {
@@ -220,6 +227,7 @@ func (d *drainage) batches(step string, t *FlowTables, call batchCall, take func
 // batchRoom holds the records of one system call, and the keys of one table.
 type batchRoom struct {
 	keys   []FlowKey
+	narrow []narrow
 	values []point.BPFIfitFlow
 	found  []FlowKey
 }
@@ -227,7 +235,9 @@ type batchRoom struct {
 // room is used by one drain at a time.
 func (e *Engine) room() *batchRoom {
 	if e.records == nil {
-		e.records = &batchRoom{keys: make([]FlowKey, batch), values: make([]point.BPFIfitFlow, batch*e.cpus)}
+		e.records = &batchRoom{
+			keys: make([]FlowKey, batch), narrow: make([]narrow, batch), values: make([]point.BPFIfitFlow, batch*e.cpus),
+		}
 	}
 	return e.records
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
@@ -30,9 +31,22 @@ func lastingNames() []string {
 // lasting are the maps of a point that outlive its programs, by pin name.
 type lasting map[string]*ebpf.Map
 
+// shape is what flow tables are made for.
+type shape struct {
+	// places is the number of flows, key the octets of a key.
+	places, key uint32
+}
+
+func shapeFor(p *plan.Point, maxFlows uint32) shape {
+	if p.Wide() {
+		return shape{maxFlows, wideKey}
+	}
+	return shape{maxFlows, narrowKey}
+}
+
 // newLasting creates the maps of a point; nothing is pinned. It takes
 // counters over from keep, which is nil for a new point.
-func newLasting(spec *ebpf.CollectionSpec, maxFlows uint32, keep lasting) (_ lasting, err error) {
+func newLasting(spec *ebpf.CollectionSpec, s shape, keep lasting) (_ lasting, err error) {
 	l := make(lasting)
 	defer func() {
 		if err != nil {
@@ -40,7 +54,9 @@ func newLasting(spec *ebpf.CollectionSpec, maxFlows uint32, keep lasting) (_ las
 		}
 	}()
 	table := spec.Maps[point.BPFMapFlowTable].Copy()
-	table.MaxEntries = maxFlows
+	table.MaxEntries, table.KeySize = s.places, s.key
+	// Types that describe the wide key would not describe the narrow one.
+	table.Key, table.Value = nil, nil
 	specs := map[string]*ebpf.MapSpec{
 		pinTable0: table, pinTable1: table, pinLedger: ledgerSpec(),
 	}
@@ -96,7 +112,7 @@ func (l lasting) compatible(spec *ebpf.CollectionSpec) error {
 			return fmt.Errorf("pinned map %s: %w", name, err)
 		}
 	}
-	if table, s := l[pinTable0], spec.Maps[point.BPFMapFlowTable]; table.KeySize() != s.KeySize || table.ValueSize() != s.ValueSize {
+	if table, s := l[pinTable0], spec.Maps[point.BPFMapFlowTable]; table.KeySize() != narrowKey && table.KeySize() != s.KeySize || table.ValueSize() != s.ValueSize {
 		return fmt.Errorf("pinned flow table: %w", ebpf.ErrMapIncompatible)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	for i := range delta.Change {
 		d := &delta.Change[i]
 		o := points[d.New.ID]
-		if d.Reload || o.tables.places() != next.MaxFlows {
+		if d.Reload || o.tables.shape() != shapeFor(&d.New, next.MaxFlows) {
 			err = c.reload(o, d.New)
 		} else if list, fits := o.listChange(d); fits {
 			c.adjust(o, d, list)
@@ -68,7 +68,7 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	for i := range next.Points {
 		id := next.Points[i].ID
 		if o := points[id]; o != nil {
-			if o.tables.places() != next.MaxFlows {
+			if o.tables.shape() != shapeFor(&next.Points[i], next.MaxFlows) {
 				if err := c.reload(o, next.Points[i]); err != nil {
 					return nil, fmt.Errorf("point %s of %s: %w", id, next.Points[i].Interface, err)
 				}

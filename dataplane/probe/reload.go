@@ -19,11 +19,12 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 	if err != nil {
 		return err
 	}
-	replaced := tables == nil || tables.places() != c.next.MaxFlows
+	shape := shapeFor(&p, c.next.MaxFlows)
+	replaced := tables.shape() != shape
 	dir := e.pins.point(p.ID)
 	r := rankOf(&o.point, &p)
 	if replaced {
-		if tables, err = c.replaceTables(o, dir, r); err != nil {
+		if tables, err = c.replaceTables(o, shape, dir, r); err != nil {
 			return err
 		}
 	}
@@ -93,15 +94,15 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 	return nil
 }
 
-// replaceTables makes flow tables of another size for a point and arranges
+// replaceTables makes flow tables of another shape for a point and arranges
 // that the present ones are drained a last time.
-func (c *Change) replaceTables(o *observation, dir string, r rank) (*FlowTables, error) {
+func (c *Change) replaceTables(o *observation, s shape, dir string, r rank) (*FlowTables, error) {
 	e := c.engine
 	var keep lasting
 	if o.tables != nil {
 		keep = o.tables.lasting
 	}
-	made, err := newLasting(e.spec, c.next.MaxFlows, keep)
+	made, err := newLasting(e.spec, s, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (c *Change) replaceTables(o *observation, dir string, r rank) (*FlowTables,
 		return nil, err
 	}
 	var retired string
-	s := step{
+	replace := step{
 		name: fmt.Sprintf("replace the flow tables of point %s", id), rank: r,
 		do: func() (err error) {
 			if old != nil {
@@ -138,8 +139,8 @@ func (c *Change) replaceTables(o *observation, dir string, r rank) (*FlowTables,
 			e.retired = append(e.retired, old)
 		},
 	}
-	s.do = undoOnError(s.do, s.undo)
-	c.steps = append(c.steps, s)
+	replace.do = undoOnError(replace.do, replace.undo)
+	c.steps = append(c.steps, replace)
 	return tables, nil
 }
 

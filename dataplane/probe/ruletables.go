@@ -31,6 +31,7 @@ func fillRules(spec *ebpf.CollectionSpec, compiled *rules.Compiled) {
 	}
 	size(point.BPFMapSourceRules, len(compiled.Sources), contents(compiled.Sources))
 	size(point.BPFMapDestinationRules, len(compiled.Destinations), contents(compiled.Destinations))
+	size(point.BPFMapSegmentRules, len(compiled.Segments), contents(compiled.Segments))
 	size(point.BPFMapValueRules, len(compiled.Values), contents(compiled.Values))
 	sets := make([]ebpf.MapKV, 0, len(compiled.Sets))
 	for place, set := range compiled.Sets {

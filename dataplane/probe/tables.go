@@ -98,12 +98,12 @@ func adoptFlowTables(id plan.PointID, l lasting, ruleset uint32) (*FlowTables, e
 	return t, nil
 }
 
-// places is the number of flows that a table holds, 0 without tables.
-func (t *FlowTables) places() uint32 {
+// shape is what the tables are made for, the zero shape without tables.
+func (t *FlowTables) shape() shape {
 	if t == nil {
-		return 0
+		return shape{}
 	}
-	return t.table(0).MaxEntries()
+	return shape{places: t.table(0).MaxEntries(), key: t.table(0).KeySize()}
 }
 
 func (t *FlowTables) table(i int) *ebpf.Map {

@@ -144,6 +144,8 @@ func TestPacketsBecomeRecords(t *testing.T) {
 	padded = append(padded, 0x03, 0xe8, 0x07, 0xd0, 0, 8, 0, 0)
 	jumbo := v6(packet.UDP).Frame()
 	jumbo[18], jumbo[19] = 0, 0 // BIG TCP
+	jumbogram := extended(v6(packet.UDP), 0).Frame()
+	jumbogram[18], jumbogram[19] = 0, 0
 	doubled := with(v4(packet.UDP), func(s *packet.Spec) { s.VLAN = 7 }).Frame()
 	doubled = slices.Concat(doubled[:12], []byte{0x88, 0xa8, 0x20, 9}, doubled[12:])
 
@@ -153,11 +155,14 @@ func TestPacketsBecomeRecords(t *testing.T) {
 		key    flow.Key
 		octets uint64
 		flags  uint16
+		// segmentSize makes a super-packet of one segment.
+		segmentSize uint32
 		// truncated tells that the packet counts as such.
 		truncated bool
 	}{
 		{name: "TCP cut off within its header", frame: slices.Clip(tcp4.Frame())[:14+20+19], key: key(4, 6, 0, 0), octets: 47, truncated: true},
 		{name: "UDP longer than the packet says", frame: padded, key: key(4, 17, 0, 0), octets: 20, truncated: true},
+		{name: "payload length 0, the rest is padding", frame: jumbo, key: key(6, 17, 0, 0), octets: 40, truncated: true},
 		{name: "eight extension headers", frame: extended(v6(packet.UDP), 0, 60, 60, 60, 60, 60, 60, 60).Frame(), key: key(6, 17, 0, 0), octets: 55 + 64, truncated: true},
 		{name: "extension header cut off", frame: extended(v6(packet.UDP), 0).Frame()[:14+40+7], key: key(6, 0, 0, 0), octets: 63, truncated: true},
 		{name: "later fragment, IPv4", frame: with(v4(packet.UDP), func(s *packet.Spec) { s.Fragment = 5 }).Frame(), key: key(4, 17, 0, 0), octets: 35},
@@ -190,12 +195,13 @@ func TestPacketsBecomeRecords(t *testing.T) {
 		{name: "routing, destination, first fragment", frame: extended(v6(packet.UDP), 43, 60, 44).Frame(), key: key(6, 17, 1000, 2000), octets: 79},
 		{name: "AH", frame: extended(v6(packet.UDP), 51).Frame(), key: key(6, 17, 1000, 2000), octets: 67},
 		{name: "seven extension headers", frame: extended(v6(packet.UDP), 0, 60, 60, 60, 60, 60, 60).Frame(), key: key(6, 17, 1000, 2000), octets: 55 + 56},
-		{name: "payload length 0", frame: jumbo, key: key(6, 17, 1000, 2000), octets: 55},
+		{name: "payload length 0, BIG TCP", frame: jumbo, segmentSize: 1000, key: key(6, 17, 1000, 2000), octets: 55},
+		{name: "payload length 0, jumbogram", frame: jumbogram, key: key(6, 17, 1000, 2000), octets: 63},
 	}
 	s := newStand(t, wide())
 	for _, tt := range tests {
 		before := s.counters(t)
-		out := s.run.Run(t, tt.frame, probetest.Arrival{})
+		out := s.run.Run(t, tt.frame, probetest.Arrival{SegmentSize: tt.segmentSize})
 		if out.Verdict != probetest.Next || !bytes.Equal(out.Frame, tt.frame) {
 			t.Errorf("%s: verdict %d, %x became %x", tt.name, out.Verdict, tt.frame, out.Frame)
 		}

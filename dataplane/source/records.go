@@ -121,7 +121,9 @@ func (r *Records) fill(t *probe.FlowTables, key *probe.FlowKey, perCPU []point.B
 		return false
 	}
 	out.First, out.Last = r.clock.UNIX(first), r.clock.UNIX(last)
-	out.Key = flow.Key{ID: ID(&key.Id), DSCP: key.DSCP(), FlowLabel: key.FlowLabel(), VLAN: key.VLAN()}
+	out.Layer = key.Layer()
+	out.Key.ID = ID(&key.Id)
+	key.Fields(&out.Key)
 	if t.Point.Direction == flow.Egress {
 		out.EgressIfindex = t.Point.Ifindex
 	} else {

@@ -44,9 +44,6 @@ func reference(frame []byte) (flow.Key, bool) {
 
 func readIPv4(k *flow.Key, p []byte) bool {
 	size, total := int(p[0]&0xf)*4, int(binary.BigEndian.Uint16(p[2:]))
-	if total == 0 {
-		total = len(p)
-	}
 	if p[0]>>4 != 4 || size < 20 || total < size {
 		return false
 	}
@@ -63,7 +60,7 @@ func readIPv6(k *flow.Key, p []byte) bool {
 		return false
 	}
 	head, left := binary.BigEndian.Uint32(p), int(binary.BigEndian.Uint16(p[4:]))
-	if left == 0 {
+	if left == 0 && p[6] == 0 { // a jumbogram's length is an option
 		left = len(p) - 40
 	}
 	k.DSCP, k.FlowLabel, k.Protocol = uint8(head>>22&63), head&0xfffff, p[6]

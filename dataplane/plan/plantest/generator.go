@@ -72,7 +72,22 @@ func (g Generator) Rule(sequence int) plan.Rule {
 	if g.IntN(4) == 0 {
 		r.FlowLabel = int32(g.IntN(3))
 	}
+	g.beyond(&r)
 	return r
+}
+
+// beyond makes few rules ask for fields beyond the IP header.
+func (g Generator) beyond(r *plan.Rule) {
+	switch g.IntN(12) {
+	case 0:
+		r.VLAN = uint16(1 + g.IntN(2))
+	case 1:
+		r.VNI = plan.Exactly{Value: uint32(g.IntN(2)), Given: true}
+	case 2:
+		r.MPLSLabel = plan.Exactly{Value: uint32(g.IntN(2)), Given: true}
+	case 3:
+		r.ActiveSegment = g.prefix(6)
+	}
 }
 
 // Policies makes policies with so many rules in all, 1 to most each, as far
@@ -100,6 +115,16 @@ func (g Generator) Flow() flow.Key {
 			Protocol: []uint8{6, 17, 58, 1}[g.IntN(4)],
 		},
 		DSCP: uint8(g.IntN(2) * 46), FlowLabel: uint32(g.IntN(4)),
+	}
+	k.VLAN = uint16(g.IntN(3))
+	if g.IntN(2) == 0 {
+		k.Overlay, k.VNI = flow.OverlayVXLAN, uint32(g.IntN(2))
+	}
+	if g.IntN(2) == 0 {
+		k.Labelled, k.MPLS = true, uint32(g.IntN(2)<<4|g.IntN(16))
+	}
+	if g.IntN(2) == 0 {
+		k.ActiveSegment = g.addr(6)
 	}
 	if !plan.HasPorts(k.Protocol) {
 		k.SourcePort = 0 // the other one holds ICMP's type and code

@@ -38,6 +38,9 @@ type Compiled struct {
 	Slots [Max]uint8
 	// Sources and Destinations are the contents of the tries.
 	Sources, Destinations map[Prefix]Set
+	// Segments is the content of the trie of active segments; packets without
+	// one have a set in Sets.
+	Segments map[Prefix]Set
 	// Values are sets of values that rules name; the fields' other values
 	// have a set in Sets.
 	Values map[Value]Set
@@ -99,6 +102,10 @@ func (c *Compiled) restricted(all []rule) {
 			{r.Protocol >= 0, point.BPFIfitRuleFieldIFIT_RULE_PROTOCOL},
 			{r.DSCP >= 0, point.BPFIfitRuleFieldIFIT_RULE_DSCP},
 			{r.FlowLabel >= 0, point.BPFIfitRuleFieldIFIT_RULE_FLOW_LABEL},
+			{r.VLAN != 0, point.BPFIfitRuleFieldIFIT_RULE_VLAN},
+			{r.VNI.Given, point.BPFIfitRuleFieldIFIT_RULE_VNI},
+			{r.MPLSLabel.Given, point.BPFIfitRuleFieldIFIT_RULE_MPLS},
+			{r.ActiveSegment.IsValid(), point.BPFIfitRuleFieldIFIT_RULE_SEGMENT},
 		} {
 			if f.is {
 				c.Fields |= f.field

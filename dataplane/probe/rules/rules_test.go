@@ -35,6 +35,25 @@ func (c *Compiled) satisfied(k *flow.Key) []Set {
 		c.Sets[int(point.BPFIfitRuleSetIFIT_RULE_SET_PROTOCOL)+int(k.Protocol)],
 		c.Sets[int(point.BPFIfitRuleSetIFIT_RULE_SET_DSCP)+int(k.DSCP)], label,
 	}
+	for _, optional := range []struct {
+		field point.BPFIfitRuleValueField
+		there bool
+		value uint32
+	}{
+		{point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_VLAN, true, uint32(k.VLAN)},
+		{point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_VNI, k.Overlay != flow.NoOverlay, k.VNI},
+		{point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_MPLS, k.Labelled, k.MPLSLabel()},
+		{point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_SEGMENT, false, 0},
+	} {
+		set, ok := c.Values[Value{Field: optional.field, Value: optional.value}]
+		if !ok || !optional.there {
+			set = c.Sets[uint32(point.BPFIfitRuleSetIFIT_RULE_SET_OTHER)+uint32(optional.field)]
+		}
+		if optional.field == point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_SEGMENT && k.ActiveSegment.IsValid() && c.Segments != nil {
+			set = lookup(c.Segments, k.ActiveSegment)
+		}
+		out = append(out, set)
+	}
 	if c.Sources != nil {
 		out = append(out, lookup(c.Sources, k.Source))
 	}

@@ -19,6 +19,7 @@ func (c *Compiled) sets(all []rule) {
 	c.small(all, int(point.BPFIfitRuleSetIFIT_RULE_SET_PROTOCOL), 256, func(r rule) int { return int(r.Protocol) })
 	c.small(all, int(point.BPFIfitRuleSetIFIT_RULE_SET_DSCP), 64, func(r rule) int { return int(r.DSCP) })
 	c.named(all, point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_FLOW_LABEL, func(r rule) int64 { return int64(r.FlowLabel) })
+	c.beyond(all)
 	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_SOURCE_PORT) {
 		c.SourcePorts = c.ports(all, func(r rule) plan.PortRange { return r.SourcePort })
 	}

@@ -36,6 +36,7 @@ type BPFIfitCounters struct {
 	Unowned           uint64
 	RewriteFailed     uint64
 	FlowStatesRefused uint64
+	TunnelsUnread     uint64
 	Tick              uint64
 	TickNs            uint64
 }
@@ -82,6 +83,9 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_SKETCH       BPFIfitFeature = 4096
 	BPFIfitFeatureIFIT_FEATURE_EVENT        BPFIfitFeature = 8192
 	BPFIfitFeatureIFIT_FEATURE_EVERY_PACKET BPFIfitFeature = 16384
+	BPFIfitFeatureIFIT_FEATURE_TUNNEL       BPFIfitFeature = 32768
+	BPFIfitFeatureIFIT_FEATURE_INNER        BPFIfitFeature = 65536
+	BPFIfitFeatureIFIT_FEATURE_LAYERS       BPFIfitFeature = 131072
 	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
 )
 
@@ -118,6 +122,9 @@ type BPFIfitFlowKey struct {
 	Id        BPFIfitFlowId
 	LabelVlan uint32
 	DscpEpoch uint32
+	Segment   [16]uint8
+	Vni       uint32
+	Mpls      uint32
 }
 
 type BPFIfitFlowState struct {
@@ -197,6 +204,7 @@ type BPFIfitPoint struct {
 	PostcardMask uint64
 	SketchMask   uint64
 	EventMask    uint64
+	InnerMask    uint64
 	SlotTriggers [64]uint64
 	Slot         [64]struct {
 		_         structs.HostLayout
@@ -270,6 +278,10 @@ const (
 	BPFIfitRuleFieldIFIT_RULE_PROTOCOL         BPFIfitRuleField = 16
 	BPFIfitRuleFieldIFIT_RULE_DSCP             BPFIfitRuleField = 32
 	BPFIfitRuleFieldIFIT_RULE_FLOW_LABEL       BPFIfitRuleField = 64
+	BPFIfitRuleFieldIFIT_RULE_VLAN             BPFIfitRuleField = 128
+	BPFIfitRuleFieldIFIT_RULE_VNI              BPFIfitRuleField = 256
+	BPFIfitRuleFieldIFIT_RULE_MPLS             BPFIfitRuleField = 512
+	BPFIfitRuleFieldIFIT_RULE_SEGMENT          BPFIfitRuleField = 1024
 )
 
 type BPFIfitRuleSet uint32
@@ -291,6 +303,10 @@ type BPFIfitRuleValueField uint32
 
 const (
 	BPFIfitRuleValueFieldIFIT_RULE_VALUE_FLOW_LABEL BPFIfitRuleValueField = 0
+	BPFIfitRuleValueFieldIFIT_RULE_VALUE_VLAN       BPFIfitRuleValueField = 1
+	BPFIfitRuleValueFieldIFIT_RULE_VALUE_VNI        BPFIfitRuleValueField = 2
+	BPFIfitRuleValueFieldIFIT_RULE_VALUE_MPLS       BPFIfitRuleValueField = 3
+	BPFIfitRuleValueFieldIFIT_RULE_VALUE_SEGMENT    BPFIfitRuleValueField = 4
 )
 
 type BPFIfitRuleWord struct {
@@ -377,6 +393,7 @@ const (
 	BPFMapPostcards        = "postcards"
 	BPFMapRuleSets         = "rule_sets"
 	BPFMapSampleDesks      = "sample_desks"
+	BPFMapSegmentRules     = "segment_rules"
 	BPFMapSequences        = "sequences"
 	BPFMapSketchTable      = "sketch_table"
 	BPFMapSketchTables     = "sketch_tables"
@@ -457,6 +474,7 @@ type BPFMapSpecs struct {
 	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
 	RuleSets         *ebpf.MapSpec `ebpf:"rule_sets"`
 	SampleDesks      *ebpf.MapSpec `ebpf:"sample_desks"`
+	SegmentRules     *ebpf.MapSpec `ebpf:"segment_rules"`
 	Sequences        *ebpf.MapSpec `ebpf:"sequences"`
 	SketchTable      *ebpf.MapSpec `ebpf:"sketch_table"`
 	SketchTables     *ebpf.MapSpec `ebpf:"sketch_tables"`
@@ -511,6 +529,7 @@ type BPFMaps struct {
 	Postcards        *ebpf.Map `ebpf:"postcards"`
 	RuleSets         *ebpf.Map `ebpf:"rule_sets"`
 	SampleDesks      *ebpf.Map `ebpf:"sample_desks"`
+	SegmentRules     *ebpf.Map `ebpf:"segment_rules"`
 	Sequences        *ebpf.Map `ebpf:"sequences"`
 	SketchTable      *ebpf.Map `ebpf:"sketch_table"`
 	SketchTables     *ebpf.Map `ebpf:"sketch_tables"`
@@ -538,6 +557,7 @@ func (m *BPFMaps) Close() error {
 		m.Postcards,
 		m.RuleSets,
 		m.SampleDesks,
+		m.SegmentRules,
 		m.Sequences,
 		m.SketchTable,
 		m.SketchTables,
