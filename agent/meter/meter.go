@@ -21,8 +21,8 @@ type Meter struct {
 
 	mu       sync.Mutex
 	policies map[uint32]*metered
-	// atPoint lists, for each Observation Point, the policies with rules.
-	atPoint map[plan.PointID][]*metered
+	// atPoint holds the Observation Points at which policies have rules.
+	atPoint map[plan.PointID]*attribution
 	scratch Record
 	// unknown counts the packets of records whose policy is not known.
 	unknown uint64
@@ -34,7 +34,7 @@ func New(emit func(*Record)) *Meter {
 	return &Meter{
 		emit:     emit,
 		policies: make(map[uint32]*metered),
-		atPoint:  make(map[plan.PointID][]*metered),
+		atPoint:  make(map[plan.PointID]*attribution),
 	}
 }
 
@@ -56,18 +56,12 @@ func (m *Meter) Configure(policies []Policy) {
 			m.policies[p.ID] = newMetered(p)
 		}
 	}
-	m.atPoint = make(map[plan.PointID][]*metered)
 	for id, p := range m.policies {
 		if !keep[id] && p.retired == 0 {
 			p.retired = drainsToRetire
 		}
-		if p.retired != 0 || len(p.Rules) == 0 {
-			continue
-		}
-		for _, at := range p.Points {
-			m.atPoint[at] = append(m.atPoint[at], p)
-		}
 	}
+	m.atPoint = attributions(m.policies, m.atPoint)
 }
 
 // Observe takes one record of the kernel's flow tables. It allocates nothing
@@ -75,12 +69,8 @@ func (m *Meter) Configure(policies []Policy) {
 func (m *Meter) Observe(r *flow.Record, now time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !r.Sampled {
-		for _, p := range m.atPoint[plan.PointID{Ifindex: r.Ifindex, Direction: r.Direction}] {
-			if rule := decider(p.Rules, &r.Key); rule != nil {
-				*p.hits[rule.Sequence] += r.Packets
-			}
-		}
+	if at := m.atPoint[plan.PointID{Ifindex: r.Ifindex, Direction: r.Direction}]; at != nil && !r.Sampled {
+		at.count(r)
 	}
 	for _, ref := range r.Policies {
 		p := m.policies[ref.ID]
@@ -90,17 +80,6 @@ func (m *Meter) Observe(r *flow.Record, now time.Duration) {
 		}
 		p.observe(m, r, ref, now)
 	}
-}
-
-// decider returns the first rule, by sequence, that a flow matches, nil when
-// none does. It repeats for counting what the kernel decided once per flow.
-func decider(rules []plan.Rule, k *flow.Key) *plan.Rule {
-	for i := range rules {
-		if rules[i].Matches(k) {
-			return &rules[i]
-		}
-	}
-	return nil
 }
 
 func (p *metered) observe(m *Meter, r *flow.Record, ref flow.PolicyRef, now time.Duration) {

@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"slices"
 	"time"
 
 	"github.com/openifit/openifit/dataplane/flow"
@@ -59,6 +60,9 @@ type metered struct {
 	previousSampled bool
 	totals          *Totals
 	hits            map[uint32]*uint64 // by sequence of the rule
+	hitsByRule      []*uint64          // in the order of Rules
+	// reruled: the last update brought other rules.
+	reruled bool
 	cache           *cache
 	silent          map[plan.PointID]bool
 	// retired is the number of drains that may still bring records of a
@@ -78,6 +82,7 @@ func (p *metered) update(next Policy) {
 	if next.Generation != p.Generation {
 		p.previous, p.previousSampled = p.Generation, p.Sampled
 	}
+	p.reruled = !slices.Equal(p.Rules, next.Rules)
 	p.Policy, p.retired = next, 0
 	switch {
 	case next.Totals != nil:
@@ -89,17 +94,27 @@ func (p *metered) update(next Policy) {
 	for _, id := range next.Silent {
 		p.silent[id] = true
 	}
-	hits := make(map[uint32]*uint64, len(next.Rules))
-	for _, r := range next.Rules {
-		if hits[r.Sequence] = p.hits[r.Sequence]; hits[r.Sequence] == nil {
-			hits[r.Sequence] = new(uint64)
-		}
-	}
-	p.hits = hits
+	p.keepHits()
 	if p.cache == nil {
 		p.cache = newCache(next.MaxFlows)
 	}
 	p.cache.limit = next.MaxFlows
+}
+
+// keepHits gives each rule a counter, which goes on for a rule that has the
+// sequence of one before.
+func (p *metered) keepHits() {
+	hits := make(map[uint32]*uint64, len(p.Rules))
+	p.hitsByRule = p.hitsByRule[:0]
+	for _, r := range p.Rules {
+		n := p.hits[r.Sequence]
+		if n == nil {
+			n = new(uint64)
+		}
+		hits[r.Sequence] = n
+		p.hitsByRule = append(p.hitsByRule, n)
+	}
+	p.hits = hits
 }
 
 // sampled tells whether packets were selected under a generation.
