@@ -33,10 +33,14 @@ func dpAll() ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Row{
+	rows := []Row{
 		against("dp-all", a.All, a.Metering, a.ToMetering, 1.5),
 		{ID: "dp-all/null", Value: a.Null.P50, Unit: "ns", OK: true},
-	}, nil
+	}
+	for _, c := range a.Classes {
+		rows = append(rows, Row{ID: "dp-all/" + c.Name, Value: c.Added.P50, Unit: "ns", OK: true})
+	}
+	return rows, nil
 }
 
 // dpForward compares whole ways through a node.

@@ -13,14 +13,21 @@ import (
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
-// All is what every observing class of the data plane adds together, in
-// nanoseconds per packet.
+// All is what the observing classes of the data plane add, in nanoseconds per
+// packet.
 type All struct {
-	// Metering alone, and all classes: metering with arrival stamps, 1 in 64
-	// packets sampled into records of their own, the sketch, and triggers.
+	// Metering alone, and all classes with it.
 	Metering, All, Null Spread
 	// ToMetering is the ratio, taken in each round.
 	ToMetering Spread
+	// Classes are what each class adds to metering.
+	Classes []Class
+}
+
+// Class is one thing that a point can do besides metering.
+type Class struct {
+	Name  string
+	Added Spread
 }
 
 // sketchEpoch is longer than any measurement.
@@ -46,7 +53,7 @@ func (s *stage) measureAll(rounds int) (*All, error) {
 		return nil, err
 	}
 	defer meter.Close()
-	everything, err := s.borrow(s.observing())
+	everything, err := s.borrow(s.observing(classes()...))
 	if err != nil {
 		return nil, err
 	}
@@ -57,27 +64,64 @@ func (s *stage) measureAll(rounds int) (*All, error) {
 	c := &contest{places: []*place{s.place(loopback, ebpf.AttachTCXIngress)}, frames: mix{flows: FewFlows}}
 	base, null := c.add(s.objects.BenchEmpty), c.add(s.objects.BenchEmpty)
 	one, all := c.add(meter), c.add(everything)
+	var single []*contender
+	for _, class := range classes() {
+		program, err := s.borrow(s.observing(class))
+		if err != nil {
+			return nil, err
+		}
+		defer program.Close()
+		single = append(single, c.add(program))
+	}
 	if err := s.hold(c, rounds); err != nil {
 		return nil, err
 	}
-	return &All{
+	out := &All{
 		Metering: spread(one.added(base)), All: spread(all.added(base)), Null: spread(null.added(base)),
 		ToMetering: spread(combine(all.added(base), one.added(base), over)),
-	}, nil
+	}
+	for i, class := range classes() {
+		out.Classes = append(out.Classes, Class{class.name, spread(single[i].added(one))})
+	}
+	return out, nil
 }
 
-// observing is a point with every observing class switched on.
-func (s *stage) observing() plan.Point {
-	policy := func(id uint32, name string, does plan.Action) plan.Policy {
-		return plan.Policy{PolicyRef: flow.PolicyRef{ID: id, Generation: 1}, Name: name, Actions: does, Keys: plan.Key5Tuple}
+// class switches something on at a point that meters.
+type class struct {
+	name string
+	on   func(*plan.Point)
+}
+
+func classes() []class {
+	return []class{
+		{"arrival-stamps", func(p *plan.Point) { p.Stamp = true }},
+		{"sampling", func(p *plan.Point) {
+			sampled := observer(2, "sampled", plan.ActMeter)
+			sampled.Select = plan.Selection{Algorithm: plan.SelectUniform, Threshold: math.MaxUint32 / 64}
+			p.Policies = append(p.Policies, sampled)
+		}},
+		{"sketch", func(p *plan.Point) {
+			sketch := observer(3, "sketch", plan.ActSketch)
+			sketch.Sketch = plan.Sketch{TopK: 16, Epoch: sketchEpoch}
+			p.Policies = append(p.Policies, sketch)
+		}},
+		{"triggers", func(p *plan.Point) {
+			watch := observer(4, "watch", plan.ActEvent)
+			watch.Triggers = []plan.Trigger{{Name: "new", Metric: flow.MetricNewFlow, PerFlow: true}}
+			p.Policies = append(p.Policies, watch)
+		}},
 	}
-	sampled := policy(2, "sampled", plan.ActMeter)
-	sampled.Select = plan.Selection{Algorithm: plan.SelectUniform, Threshold: math.MaxUint32 / 64}
-	sketch := policy(3, "sketch", plan.ActSketch)
-	sketch.Sketch = plan.Sketch{TopK: 16, Epoch: sketchEpoch}
-	watch := policy(4, "watch", plan.ActEvent)
-	watch.Triggers = []plan.Trigger{{Name: "new", Metric: flow.MetricNewFlow, PerFlow: true}}
-	p := s.quietPoint(flow.Ingress, metering(1), sampled, sketch, watch)
-	p.Stamp = true
+}
+
+func observer(id uint32, name string, does plan.Action) plan.Policy {
+	return plan.Policy{PolicyRef: flow.PolicyRef{ID: id, Generation: 1}, Name: name, Actions: does, Keys: plan.Key5Tuple}
+}
+
+// observing is a point that meters, with classes besides.
+func (s *stage) observing(classes ...class) plan.Point {
+	p := s.quietPoint(flow.Ingress, metering(1))
+	for _, c := range classes {
+		c.on(&p)
+	}
 	return p
 }
