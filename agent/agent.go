@@ -29,6 +29,8 @@ type Config struct {
 	NodeName string
 	// StateDir holds the configuration and counters, PinDir links and maps.
 	StateDir, PinDir string
+	// ReplacePins takes over pins of another layout, whose records are lost.
+	ReplacePins bool
 	// Listener takes gNMI connections; the agent closes it.
 	Listener net.Listener
 	TLS      gnmi.TLSFiles
@@ -58,7 +60,7 @@ func New(ctx context.Context, cfg Config) (_ *Agent, err error) {
 		return nil, err
 	}
 	a := &Agent{log: cfg.Log}
-	if a.engine, err = probe.Open(probe.Config{PinDir: cfg.PinDir, Log: cfg.Log}); err != nil {
+	if a.engine, err = probe.Open(probe.Config{PinDir: cfg.PinDir, ReplacePins: cfg.ReplacePins, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -119,7 +119,7 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 		c.kernel, err = a.engine.Prepare(result.Plan)
 	}
 	if err != nil {
-		return nil, &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
+		return nil, refuseProbes(err)
 	}
 	return c, nil
 }

@@ -2,11 +2,13 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/dataplane/probe"
 )
 
 // refusal is why a configuration cannot be brought into force, in the terms of
@@ -16,6 +18,8 @@ type refusal struct {
 	err  error
 	// policy is at fault alone, if set.
 	policy string
+	// blocked: the same goes for every configuration.
+	blocked bool
 }
 
 // refuse makes a refusal of what the compiler said.
@@ -37,6 +41,20 @@ func refuse(err error) error {
 	}
 	return r
 }
+
+// refuseProbes makes a refusal of what the engine said.
+func refuseProbes(err error) error {
+	r := &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
+	var layout *probe.LayoutError
+	if errors.As(err, &layout) {
+		// Nothing about the configuration is wrong.
+		r.code, r.err, r.blocked = codes.FailedPrecondition, layout, true
+	}
+	return r
+}
+
+// Blocked tells that no configuration can be brought into force.
+func (r *refusal) Blocked() bool { return r.blocked }
 
 // Error is the text of all reasons.
 func (r *refusal) Error() string { return r.err.Error() }

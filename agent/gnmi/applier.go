@@ -14,7 +14,9 @@ import (
 // An error that wraps one with a method GRPCStatus() *status.Status decides the
 // code of the answer; any other becomes INVALID_ARGUMENT with its text. An error
 // that wraps one with a method PolicyName() string lets the server leave out
-// just that policy when the configuration is put back into force at start.
+// just that policy when the configuration is put back into force at start. One
+// with a method Blocked() bool that is true keeps every configuration from
+// coming into force: the server then serves on with none, and says why.
 type Applier interface {
 	// Prepare does everything that may fail for a reason of the
 	// configuration: compile, load, verify, fill maps. It changes nothing

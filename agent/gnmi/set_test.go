@@ -414,6 +414,33 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreBlocked checks that a server of which nothing can be in force
+// serves on and says why.
+func TestRestoreBlocked(t *testing.T) {
+	n := start(t)
+	n.fill(t)
+	reason := blockade("probes of another layout; start the former agent")
+	again := startWith(t, n.dir, func(*intent.Snapshot) error { return fmt.Errorf("prepare: %w", reason) })
+	if trace, _ := again.applier.take(); strings.Contains(trace, "commit") {
+		t.Errorf("the data plane saw %q", trace)
+	}
+	if got := again.get(t, "/ifit/state/load-error"); !strings.Contains(got, "start the former agent") {
+		t.Errorf("load errors %s", got)
+	}
+	if got := again.get(t, atX+"/state/oper-status"); got != `"FAILED"` {
+		t.Errorf("x is %s", got)
+	}
+	if got := again.get(t, atX+"/config/name"); got != `"x"` {
+		t.Errorf("the configuration of x is %s", got)
+	}
+}
+
+// blockade is an error that no configuration can do anything about.
+type blockade string
+
+func (b blockade) Error() string { return string(b) }
+func (b blockade) Blocked() bool { return true }
+
 // TestReapply checks that the whole version in force is applied again, and
 // that a failure changes nothing.
 func TestReapply(t *testing.T) {

@@ -172,6 +172,10 @@ func (s *Server) Restore(ctx context.Context) error {
 			return change.Commit()
 		}
 		name, ok := culprit(err, snap)
+		if !ok && blocked(err) {
+			s.block(snap, err)
+			return nil
+		}
 		if !ok {
 			return fmt.Errorf("restore the configuration: %w", err)
 		}
@@ -183,6 +187,28 @@ func (s *Server) Restore(ctx context.Context) error {
 		snap = p.Snapshot()
 		s.describePolicy(name, snap.Policies[name])
 		s.tree.publish(snap)
+	}
+}
+
+// blocked tells whether an error keeps every configuration from coming into
+// force.
+func blocked(err error) bool {
+	var b interface{ Blocked() bool }
+	return errors.As(err, &b) && b.Blocked()
+}
+
+// block shows why nothing of the configuration is in force.
+func (s *Server) block(snap *intent.Snapshot, err error) {
+	s.log.Error("nothing of the configuration is in force", "error", err)
+	s.state.SetNode(func(st *yang.State) { st.LoadError = append(st.LoadError, err.Error()) })
+	for name, p := range snap.Policies {
+		if !p.Runs() {
+			continue
+		}
+		s.state.SetPolicy(name, func(st *yang.Policy_State) {
+			st.OperStatus = yang.PolicyOperStatus_FAILED
+			st.LastError = ygot.String(err.Error())
+		})
 	}
 }
 

@@ -47,6 +47,7 @@ type tlsConfig struct {
 type options struct {
 	config  config
 	remove  bool
+	replace bool
 	version bool
 }
 
@@ -66,6 +67,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	fs.StringVar(&flags.TLS.Key, "tls-key", "", "PEM `file` with the server's key")
 	fs.StringVar(&flags.TLS.CA, "tls-ca", "", "PEM `file` with the authorities of client certificates")
 	fs.BoolVar(&o.remove, "remove", false, "detach all programs of this node, remove its pins, and exit")
+	fs.BoolVar(&o.replace, "replace-pins", false, "take over probes whose pins have another layout; what they counted since their agent's last drain is lost")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("listen for gNMI: %w", err)
 	}
 	a, err := agent.New(ctx, agent.Config{
-		NodeName: o.config.NodeName, StateDir: o.config.StateDir, PinDir: o.config.PinDir,
+		NodeName: o.config.NodeName, StateDir: o.config.StateDir, PinDir: o.config.PinDir, ReplacePins: o.replace,
 		Listener: listener, TLS: gnmi.TLSFiles(o.config.TLS), InitialConfig: o.config.InitialConfig,
 		Log: slog.New(slog.NewTextHandler(stderr, nil)).With("node", o.config.NodeName),
 	})

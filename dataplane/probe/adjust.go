@@ -11,7 +11,10 @@ import (
 // adjust changes rates, generations and flow lists of a running program
 // without a reload: each rate by one store, all of a point's flow lists by
 // the one store that announces a new rule set.
-func (c *Change) adjust(o *observation, d *plan.PointDelta, list *listChange) {
+func (c *Change) adjust(o *observation, d *plan.PointDelta, list *listChange) error {
+	if err := o.tables.room(d.New.Policies); err != nil {
+		return err
+	}
 	rates := o.newRates(d)
 	before := o.live.ruleset()
 	ruleset := before
@@ -67,6 +70,7 @@ func (c *Change) adjust(o *observation, d *plan.PointDelta, list *listChange) {
 	}
 	s.do = undoOnError(s.do, s.undo)
 	c.steps = append(c.steps, s)
+	return nil
 }
 
 // newRate is the change of one policy's rate word.

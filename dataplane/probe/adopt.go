@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/bpf/point"
 )
 
 // adopt takes over what another process left pinned.
@@ -29,14 +30,20 @@ func (e *Engine) adopt() error {
 			return err
 		}
 	}
+	if exists && found.Version != here.Version {
+		strange := &LayoutError{PinDir: e.cfg.PinDir, Pinned: found.Version, Expected: here.Version}
+		if !e.cfg.ReplacePins {
+			e.refused = strange
+			e.node, err = newNode(nodeSpecs(e.spec, e.xmitSpec))
+			return err
+		}
+		e.cfg.Log.Warn("pins of another layout are replaced: what was counted since the last drain is lost",
+			"pinned", found.Version, "expected", here.Version)
+	}
 	if err := e.pins.create(); err != nil {
 		return err
 	}
 	usable := found.Version == here.Version
-	if exists && !usable {
-		e.cfg.Log.Warn("the pinned maps are of another version: records since the last drain are lost",
-			"pinned", found.Version, "expected", here.Version)
-	}
 	if e.node, err = openNode(e.pins, nodeSpecs(e.spec, e.xmitSpec), usable || !exists); err != nil {
 		return err
 	}
@@ -51,6 +58,9 @@ func (e *Engine) adopt() error {
 	}
 	if err := e.adoptRetired(usable); err != nil {
 		return err
+	}
+	if exists && found == here {
+		return nil
 	}
 	return here.write(e.pins.layout())
 }
@@ -80,6 +90,11 @@ func (e *Engine) adoptPoint(id plan.PointID, usable bool) error {
 	l, err := e.openAttachment(id)
 	if err != nil {
 		return err
+	}
+	if l != nil && usable {
+		if err := e.settleTables(id, l); err != nil {
+			return errors.Join(err, l.close())
+		}
 	}
 	maps, err := openLasting(e.pins.point(id))
 	switch {
@@ -160,9 +175,86 @@ func settleSwap(dir string, behindLink ebpf.ProgramID) error {
 	return nil
 }
 
-// open opens the pinned program and its rates, provided that they are those
-// behind the link.
+// settleTables ends an exchange of flow tables during which a process died.
+// The program behind the link tells which tables are in use: those that were
+// put aside already, if its successor never came.
+func (e *Engine) settleTables(id plan.PointID, l attachment) error {
+	behind, _, err := l.behind()
+	if err != nil {
+		return err
+	}
+	used, err := mapsOf(behind)
+	if err != nil || used[outerTable(e.pins.point(id))] {
+		// What cannot be inspected is taken for what its pins say.
+		return nil
+	}
+	aside, err := e.pins.retired()
+	if err != nil {
+		return err
+	}
+	for dir, of := range aside {
+		if of != id || !used[outerTable(dir)] {
+			continue
+		}
+		if err := os.RemoveAll(e.pins.point(id)); err != nil {
+			return fmt.Errorf("remove pins of tables that were never used: %w", err)
+		}
+		if err := os.Rename(dir, e.pins.point(id)); err != nil {
+			return fmt.Errorf("put tables back that are in use: %w", err)
+		}
+	}
+	return nil
+}
+
+// mapsOf lists the maps that a program uses.
+func mapsOf(id ebpf.ProgramID) (map[ebpf.MapID]bool, error) {
+	p, err := ebpf.NewProgramFromID(id)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	info, err := p.Info()
+	if err != nil {
+		return nil, err
+	}
+	ids, _ := info.MapIDs()
+	used := make(map[ebpf.MapID]bool, len(ids))
+	for _, m := range ids {
+		used[m] = true
+	}
+	return used, nil
+}
+
+// outerTable is the number of the map pinned in dir that names the flow table
+// in use, 0 when there is none.
+func outerTable(dir string) ebpf.MapID {
+	m, err := ebpf.LoadPinnedMap(filepath.Join(dir, point.BPFMapFlowTables), nil)
+	if err != nil {
+		return 0
+	}
+	defer m.Close()
+	info, err := m.Info()
+	if err != nil {
+		return 0
+	}
+	id, _ := info.ID()
+	return id
+}
+
+// open opens the program behind the link, and its rates if both are pinned.
+// A program without pins, which nobody but this process could keep, is there
+// to be put back when its successor must go.
 func (l *load) open(dir string, behindLink ebpf.ProgramID) {
+	l.openPinned(dir, behindLink)
+	if l.program != nil {
+		return
+	}
+	if program, err := ebpf.NewProgramFromID(behindLink); err == nil {
+		l.program = program
+	}
+}
+
+func (l *load) openPinned(dir string, behindLink ebpf.ProgramID) {
 	program, err := ebpf.LoadPinnedProgram(filepath.Join(dir, pinProgram), nil)
 	if err != nil {
 		return

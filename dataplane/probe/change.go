@@ -19,6 +19,8 @@ type Change struct {
 	// numbers are the places of the new plan's triggers.
 	numbers triggerNumbers
 	steps   []step
+	// retiring counts the flow tables that this change puts aside.
+	retiring int
 	// discard releases what Prepare made.
 	discard []func()
 	over    bool

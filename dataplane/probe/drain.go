@@ -250,6 +250,21 @@ func (e *Engine) fault(step string) error {
 	return e.cfg.Fault(step)
 }
 
+// maxRetired bounds the pairs of flow tables that await their last drain. A
+// change may put any number aside when none do.
+const maxRetired = 16
+
+// retirable fails when this change would put too many tables aside.
+func (c *Change) retirable() error {
+	c.engine.mu.Lock()
+	defer c.engine.mu.Unlock()
+	n := len(c.engine.retired)
+	if c.retiring > 0 && n > 0 && n+c.retiring > maxRetired || n > maxRetired {
+		return fmt.Errorf("the flow tables of %d points await their last drain: %w", n, ErrUndrained)
+	}
+	return nil
+}
+
 // forget releases the tables of a point that is gone.
 func (e *Engine) forget(t *FlowTables) error {
 	if err := e.fault("forget flow tables"); err != nil {

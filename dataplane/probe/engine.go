@@ -21,6 +21,9 @@ type Config struct {
 	// PinDir is a directory of this engine's own, on a BPF file system; one
 	// is mounted where none is. Nothing else may be kept there.
 	PinDir string
+	// ReplacePins takes over pins of another layout: their links go on, their
+	// maps, with what was counted since the last drain, are given up.
+	ReplacePins bool
 	// Log is told what could not be put right by itself; nil discards that.
 	Log *slog.Logger
 	// Fault, for tests, is called before each step of a commit or a drain with
@@ -49,6 +52,8 @@ type Engine struct {
 	// affairs is refused.
 	version uint64
 	closed  bool
+	// refused is why this engine leaves the pins alone.
+	refused error
 
 	// draining is held while tables are drained, sweeping while conditions are
 	// looked through, preparing while a change is made or committed: it reads
@@ -63,7 +68,9 @@ type Engine struct {
 var ErrClosed = errors.New("engine is closed")
 
 // Open starts an engine and takes over what is pinned in its directory: those
-// points keep counting; the next commit replaces their programs.
+// points keep counting; the next commit replaces their programs. Pins of
+// another layout it leaves alone, unless told otherwise: such an engine has no
+// points, and Prepare answers with a *LayoutError.
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -114,7 +121,7 @@ func (e *Engine) Close() error {
 }
 
 // Destroy detaches every program and removes every pin; records that were not
-// drained are lost.
+// drained are lost. Pins of another layout stay.
 func (e *Engine) Destroy() error {
 	e.draining.Lock()
 	defer e.draining.Unlock()
@@ -126,6 +133,9 @@ func (e *Engine) Destroy() error {
 	defer e.mu.Unlock()
 	if e.closed {
 		return ErrClosed
+	}
+	if e.refused != nil {
+		return errors.Join(e.refused, e.release())
 	}
 	errs := []error{e.pins.removeAll()}
 	for _, o := range e.points {

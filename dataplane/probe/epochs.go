@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
@@ -61,8 +62,23 @@ func (t *FlowTables) announceSampled(policies []plan.Policy, states map[uint32]u
 	return nil
 }
 
+// room fails when the ledger might not take another rule set with the epochs
+// of all its sampled policies.
+func (t *FlowTables) room(policies []plan.Policy) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.epochs)+1+len(policies) > ledgerEpochs {
+		return fmt.Errorf("the ledger holds %d epochs: %w", len(t.epochs), ErrUndrained)
+	}
+	return nil
+}
+
 func (t *FlowTables) enter(n uint32, e *ledgerEntry) error {
-	if err := t.lasting[pinLedger].Put(n, e); err != nil {
+	err := t.lasting[pinLedger].Put(n, e)
+	if errors.Is(err, unix.E2BIG) {
+		err = ErrUndrained
+	}
+	if err != nil {
 		return fmt.Errorf("enter epoch %#x into the ledger: %w", n, err)
 	}
 	t.epochs[n] = &epoch{slots: e.refs(), inForce: true}

@@ -44,8 +44,11 @@ func readLayout(path string) (layout, bool, error) {
 	return l, true, nil
 }
 
+// write replaces what is pinned in one move, so that at no time the pins have
+// no layout.
 func (l layout) write(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	next := path + nextSuffix
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("replace layout: %w", err)
 	}
 	m, err := ebpf.NewMap(&ebpf.MapSpec{
@@ -56,8 +59,27 @@ func (l layout) write(path string) error {
 		return fmt.Errorf("create layout: %w", err)
 	}
 	defer m.Close()
-	if err := m.Pin(path); err != nil {
+	if err := m.Pin(next); err != nil {
 		return fmt.Errorf("pin layout: %w", err)
 	}
+	if err := os.Rename(next, path); err != nil {
+		return fmt.Errorf("replace layout: %w", err)
+	}
 	return nil
+}
+
+// LayoutError says that the pins are of another layout than this engine's. The
+// programs that are there go on as they are.
+type LayoutError struct {
+	PinDir string
+	// Pinned is the version of the pins, Expected that of this engine.
+	Pinned, Expected uint64
+}
+
+// Error says what goes on and what to do.
+func (e *LayoutError) Error() string {
+	return fmt.Sprintf("the pins in %s are of layout %d, and this agent's layout is %d: the programs of the former agent go on forwarding "+
+		"and counting as they are, and nothing can be changed; to lose no count, start the former agent again, or else start this one with "+
+		"-replace-pins, which takes over without a gap in forwarding and gives up what was counted since the former agent's last drain",
+		e.PinDir, e.Pinned, e.Expected)
 }

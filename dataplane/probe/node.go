@@ -57,20 +57,39 @@ func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
 
 // openNode opens the pinned maps, or makes those that are missing or of no
 // use. Programs that run on replaced maps are replaced by the next commit.
-func openNode(pins pins, specs map[string]*ebpf.MapSpec, usable bool) (_ *node, err error) {
+func openNode(pins pins, specs map[string]*ebpf.MapSpec, usable bool) (*node, error) {
+	fresh := false
+	n, err := makeNode(specs, func(name string, spec *ebpf.MapSpec) (*ebpf.Map, error) {
+		m, made, err := openNodeMap(pins.nodeMap(name), spec, usable)
+		fresh = fresh || made
+		return m, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n.xmit, err = adoptXmit(pins.xmit(), fresh); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// newNode makes what no program uses.
+func newNode(specs map[string]*ebpf.MapSpec) (*node, error) {
+	return makeNode(specs, func(_ string, spec *ebpf.MapSpec) (*ebpf.Map, error) { return ebpf.NewMap(spec) })
+}
+
+func makeNode(specs map[string]*ebpf.MapSpec, open func(string, *ebpf.MapSpec) (*ebpf.Map, error)) (_ *node, err error) {
 	n := &node{maps: make(map[string]*ebpf.Map), watched: make(map[uint32]uint64)}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
-	fresh := false
 	for name, spec := range specs {
-		made := false
-		if n.maps[name], made, err = openNodeMap(pins.nodeMap(name), spec, usable); err != nil {
+		if n.maps[name], err = open(name, spec); err != nil {
 			return nil, fmt.Errorf("map %s: %w", name, err)
 		}
-		fresh = fresh || made
 	}
 	if err := n.maps[point.BPFMapNode].Lookup(uint32(0), &n.config); err != nil {
 		return nil, fmt.Errorf("read configuration of the node: %w", err)
@@ -87,11 +106,7 @@ func openNode(pins pins, specs map[string]*ebpf.MapSpec, usable bool) (_ *node, 
 	if n.numbers, err = readTriggers(n.maps[point.BPFMapTriggers]); err != nil {
 		return nil, err
 	}
-	if err := n.readWatched(); err != nil {
-		return nil, err
-	}
-	n.xmit, err = adoptXmit(pins.xmit(), fresh)
-	return n, err
+	return n, n.readWatched()
 }
 
 // openNodeMap tells whether it had to make the map.

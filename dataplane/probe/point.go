@@ -39,9 +39,9 @@ func (o *observation) close() error {
 	return err
 }
 
-// ErrUndrained says that too many policies came and went since the flow tables
-// were drained. Draining twice makes room.
-var ErrUndrained = errors.New("no place for the counters of another policy until the flow tables are drained")
+// ErrUndrained says that too much came and went since the flow tables were
+// drained: policies, rule sets, or tables. Draining twice makes room.
+var ErrUndrained = errors.New("too much has changed since the flow tables were drained")
 
 // assignStates gives each policy a place for what outlives the program. A
 // policy keeps its place; a new one gets a place that neither the running
@@ -64,7 +64,7 @@ func assignStates(running map[uint32]uint32, recorded map[uint32]bool, policies 
 			state++
 		}
 		if state >= numStates {
-			return nil, nil, ErrUndrained
+			return nil, nil, fmt.Errorf("no place for the counters of another policy: %w", ErrUndrained)
 		}
 		taken[state] = true
 		states[id] = state

@@ -20,8 +20,12 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	defer e.preparing.Unlock()
 	e.mu.Lock()
 	c := &Change{engine: e, next: next}
-	err = ErrClosed
-	if !e.closed {
+	switch {
+	case e.closed:
+		err = ErrClosed
+	case e.refused != nil:
+		err = e.refused
+	default:
 		e.bury()
 		err = c.share()
 	}
@@ -56,7 +60,7 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 		if d.Reload || o.tables.shape() != shapeFor(&d.New, next.MaxFlows) {
 			err = c.reload(o, d.New)
 		} else if list, fits := o.listChange(d); fits {
-			c.adjust(o, d, list)
+			err = c.adjust(o, d, list)
 		} else {
 			err = c.reload(o, d.New)
 		}
@@ -79,6 +83,9 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	// What is left no plan asks for.
 	for _, o := range points {
 		c.remove(o)
+	}
+	if err := c.retirable(); err != nil {
+		return nil, err
 	}
 	return c, nil
 }

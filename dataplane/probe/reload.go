@@ -28,6 +28,9 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 			return err
 		}
 	}
+	if err := tables.room(p.Policies); err != nil {
+		return err
+	}
 	if err := clearStates(tables.lasting, fresh); err != nil {
 		return err
 	}
@@ -108,6 +111,9 @@ func (c *Change) replaceTables(o *observation, s shape, dir string, r rank) (*Fl
 	}
 	c.discard = append(c.discard, made.close)
 	id, old := o.point.ID, o.tables
+	if old != nil {
+		c.retiring++
+	}
 	tables, err := newFlowTables(id, made)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,9 @@ import (
 // remove detaches a point; its records are drained once more.
 func (c *Change) remove(o *observation) {
 	e, id := c.engine, o.point.ID
+	if o.tables != nil {
+		c.retiring++
+	}
 	c.steps = append(c.steps, step{
 		name: fmt.Sprintf("unpin the link of point %s", id), rank: rankRemove,
 		do:     func() error { return o.link.unpin() },
