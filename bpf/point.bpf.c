@@ -53,8 +53,13 @@ static __always_inline bool is_of_interest(const struct packet *pkt, bool ingres
 static __always_inline void act(struct __sk_buff *skb, struct packet *pkt, const struct ifit_node *config,
 				struct ifit_counters *count, bool ingress)
 {
+	/* What the node itself sends is for other nodes to report. */
+	if (!ingress && has(IFIT_FEATURE_DIGEST) && !skb->ingress_ifindex)
+		pkt->accepted &= ~point.digest_mask;
 	if (has(IFIT_FEATURE_SAMPLE))
 		pkt->selected = select_packet(skb, pkt);
+	if (!ingress && has(IFIT_FEATURE_DIGEST) && pkt->selected & point.digest_mask)
+		send_postcard(skb, pkt, config, lowest_bit(pkt->selected & point.digest_mask), skb->ifindex);
 	if (has(IFIT_FEATURE_SKETCH) && pkt->selected & point.sketch_mask)
 		sketch_packet(pkt, config);
 	if (has(IFIT_FEATURE_EVENT) && pkt->accepted & point.event_mask)

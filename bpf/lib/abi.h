@@ -20,6 +20,9 @@
 #define IFIT_FLOW_STATES 65536
 #define IFIT_CONDITIONS 4096
 #define IFIT_WATCHED 256	/* interfaces */
+#define IFIT_FLOW_SEQUENCES 131072	/* flows of all policies that select per flow */
+#define IFIT_HASH_RANGES 8
+#define IFIT_LABEL_MARKS 16	/* flow labels that are marks */
 #define IFIT_SKETCH_ROWS 4
 #define IFIT_SKETCH_WIDTH 2048
 #define IFIT_SKETCH_PLACES 1024
@@ -44,6 +47,10 @@ enum ifit_feature {
 	IFIT_FEATURE_TUNNEL = 1 << 15,	/* some policy reads what is inside of tunnels, or what they are */
 	IFIT_FEATURE_INNER = 1 << 16,	/* some policy reads the innermost IP header */
 	IFIT_FEATURE_LAYERS = 1 << 17,	/* others read the outermost one: tunnelled packets give two records */
+	IFIT_FEATURE_PER_FLOW = 1 << 18,	/* some policy selects by flow, not by point */
+	IFIT_FEATURE_DIGEST = 1 << 19,	/* egress: selected packets give postcards, marked or not */
+	IFIT_FEATURE_FLAG_MARKS = 1 << 20,	/* IPv4's reserved flag is a mark of the domain */
+	IFIT_FEATURE_LABEL_MARKS = 1 << 21,	/* some IPv6 flow labels are marks of the domain */
 	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
 };
 
@@ -78,6 +85,12 @@ enum ifit_algorithm {
 	IFIT_SELECT_ALL = 0,
 	IFIT_SELECT_SYSTEMATIC_COUNT = 1,
 	IFIT_SELECT_UNIFORM = 2,
+	IFIT_SELECT_SYSTEMATIC_TIME = 3,
+	IFIT_SELECT_RANDOM = 4,	/* n out of N */
+	IFIT_SELECT_PROPERTY = 5,
+	IFIT_SELECT_BOB = 6,
+	IFIT_SELECT_IPSX = 7,
+	IFIT_SELECT_CRC32 = 8,
 };
 
 /*
@@ -202,31 +215,78 @@ struct ifit_policy_counters {
 	__u64 postcards_suppressed;	/* over the node's rate */
 	__u64 postcards_lost;	/* no place in the ring buffer */
 	__u64 limited;	/* would have been selected, but for the node's limit */
+	__u64 no_hash;	/* not selected: less than 16 octets of payload */
+	__u64 no_hash_segments;	/* not selected: segments of super-packets, whose own headers are not known */
+	__u64 flows_refused;	/* not selected: no place for the count of another flow */
 };
-_Static_assert(sizeof(struct ifit_policy_counters) == 88, "policy counters");
+_Static_assert(sizeof(struct ifit_policy_counters) == 112, "policy counters");
 
-/* Parameters of SYSTEMATIC_COUNT: interval packets are taken, space skipped. */
-struct ifit_systematic {
-	__u32 interval;
-	__u32 space;
+/* A closed range of hash values. */
+struct ifit_range {
+	__u32 min;
+	__u32 max;
 };
+
+/* What PROPERTY_MATCH asks of a packet: all of it at once. */
+struct ifit_properties {
+	__u16 tcp_set;	/* TCP control bits that must be set, and those that must not */
+	__u16 tcp_clear;
+	__u16 length_min;	/* of the IP packet, octets */
+	__u16 length_max;
+	__u8 ttl_min;
+	__u8 ttl_max;
+	__u8 fragments;	/* 1: unfragmented packets, 2: fragments, 3: both */
+	__u8 ecn;	/* one bit for each code point */
+};
+_Static_assert(sizeof(struct ifit_properties) == 12, "properties");
+
+/* Parameters of packet selection; each algorithm reads its own. */
+struct ifit_selection {
+	__u32 interval;	/* SYSTEMATIC_*: packets or microseconds taken */
+	__u32 space;	/* and skipped then */
+	__u32 size;	/* RANDOM: packets taken */
+	__u32 population;	/* of so many */
+	__u32 initialiser;	/* hashes */
+	__u32 series;	/* generation with which these parameters came: counts of flows belong to it */
+	__u32 ranges;	/* hashes: ranges in use */
+	struct ifit_range range[IFIT_HASH_RANGES];
+	struct ifit_properties match;
+};
+_Static_assert(sizeof(struct ifit_selection) == 28 + 64 + 12, "selection");
 
 /*
  * What moves without a reload; belongs to one load of a program. Each rate
- * word is generation << 32 | threshold and is published by one store. With
- * SYSTEMATIC_COUNT the threshold is 0 or 1: which pair of parameters counts.
+ * word is generation << 32 | threshold and is published by one store. But for
+ * ALL and UNIFORM the threshold is 0 or 1: which pair of parameters counts.
  */
 struct ifit_live {
 	__u64 ruleset;	/* generation of the rule set */
 	__u64 rate[IFIT_POLICIES];
-	struct ifit_systematic systematic[IFIT_POLICIES][2];
+	struct ifit_selection selection[IFIT_POLICIES][2];
 	__u64 lease_ns[IFIT_POLICIES];	/* monotonic time until which a slot may mark */
 };
-_Static_assert(sizeof(struct ifit_live) == 8 + 64 * (8 + 16 + 8), "live");
+_Static_assert(sizeof(struct ifit_live) == 8 + 64 * (8 + 2 * 104 + 8), "live");
 
-/* Packets that systematic selection has seen, at 2 * state + pair. */
+/*
+ * How far selection by count has come: at 2 * state + pair, or per flow. The
+ * last three belong to the holder of the lock.
+ */
 struct ifit_sequence {
-	__u64 seen;
+	__u64 seen;	/* SYSTEMATIC_COUNT: packets so far */
+	struct bpf_spin_lock lock;
+	__u32 drawn;	/* RANDOM: packets of this population so far */
+	__u32 taken;	/* of those */
+	__u32 used;	/* per flow: when last, in units of 2^30 ns */
+};
+_Static_assert(sizeof(struct ifit_sequence) == 24, "sequence");
+
+/* Whose count it is: a flow under the fields that its policy calls a flow. */
+struct ifit_flow_sequence {
+	struct ifit_flow_key flow;	/* no epoch */
+	__u32 policy;
+	__u32 series;
+	__u32 ifindex;
+	__u32 direction;
 };
 
 /* Slots that list a flow, at ruleset & 1, so that a list changes at once. */
@@ -307,8 +367,9 @@ struct ifit_slot {
 	__u32 policy;
 	enum ifit_algorithm algorithm;
 	__u32 state;	/* its place in what outlives the program */
+	enum ifit_key_field flow_fields;	/* a set: what a flow is to a policy that selects per flow */
 };
-_Static_assert(sizeof(struct ifit_slot) == 12, "slot");
+_Static_assert(sizeof(struct ifit_slot) == 16, "slot");
 
 /* All that is constant for one load of a point's program. */
 struct ifit_point {
@@ -320,6 +381,8 @@ struct ifit_point {
 	__u32 rule_words;	/* in use */
 	enum ifit_rule_field rule_fields;	/* a set of them */
 	enum ifit_rule_set rule_sets;	/* places in use */
+	__u32 algorithms;	/* those in use, one bit each */
+	__u32 direction;	/* 0 ingress, 1 egress */
 	__u64 always_mask;	/* accept every flow */
 	__u64 rule_mask;
 	__u64 list_mask;
@@ -327,6 +390,8 @@ struct ifit_point {
 	__u64 sampled_mask;	/* select packets */
 	__u64 mark_mask;	/* mark what they select */
 	__u64 postcard_mask;	/* send postcards of marked packets */
+	__u64 digest_mask;	/* send postcards of what they select */
+	__u64 flow_mask;	/* select per flow */
 	__u64 sketch_mask;	/* at most one */
 	__u64 event_mask;	/* have triggers */
 	__u64 inner_mask;	/* read the innermost IP header; the others the outermost */
@@ -341,6 +406,26 @@ struct ifit_point {
 struct ifit_marks {
 	__u8 dscp[64];
 };
+
+enum ifit_mark_field {
+	IFIT_MARK_DSCP = 0,
+	IFIT_MARK_FLAG = 1,
+	IFIT_MARK_LABEL = 2,
+};
+
+struct ifit_label_mark {
+	__u32 unmarked;
+	__u32 marked;
+};
+
+/* How one policy marks. */
+struct ifit_slot_marks {
+	enum ifit_mark_field field;
+	__u32 labels;	/* in use */
+	struct ifit_marks values;
+	struct ifit_label_mark label[IFIT_LABEL_MARKS];
+};
+_Static_assert(sizeof(struct ifit_slot_marks) == 8 + 64 + 8 * 16, "slot marks");
 
 /* At most one in interval_ns, and burst_ns worth of them at once; 0: no limit. Go alone writes it. */
 struct ifit_limit {
@@ -358,6 +443,9 @@ enum ifit_limited {
 /* Configuration that all programs of a node share. */
 struct ifit_node {
 	struct ifit_marks unmark;
+	__u32 unmark_labels;	/* in use; twice as many as a plan has, for two plans at once */
+	__u32 unmark_flag;	/* the reserved flag is a mark */
+	struct ifit_label_mark unmark_label[2 * IFIT_LABEL_MARKS];
 	struct ifit_limit postcards;
 	struct ifit_limit events;
 	struct ifit_limit selected;
@@ -367,7 +455,7 @@ struct ifit_node {
 	__u64 netns_cookie;
 	__u64 sketch_seed;	/* so that nobody outside can aim at a place */
 };
-_Static_assert(sizeof(struct ifit_node) == 152, "node");
+_Static_assert(sizeof(struct ifit_node) == 152 + 8 + 256, "node");
 
 /*
  * What one node saw of one marked packet. Times are of the monotonic clock;

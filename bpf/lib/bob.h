@@ -8,7 +8,7 @@
 #include "parse.h"
 
 #define BOB_GOLDEN 0x9e3779b9U
-#define BOB_INIT 0
+#define BOB_INIT 0	/* of packet identifiers */
 #define BOB_WORDS 7	/* three of header fields, four of payload */
 #define BOB_PAYLOAD 16
 
@@ -29,9 +29,9 @@ static __always_inline void bob_mix(__u32 *a, __u32 *b, __u32 *c)
  * The length is fixed at two rounds of three words and one word more, so that
  * the general end of the algorithm shrinks to two additions.
  */
-static __always_inline __u32 bob(const __u32 in[BOB_WORDS])
+static __always_inline __u32 bob(const __u32 in[BOB_WORDS], __u32 c)
 {
-	__u32 a = BOB_GOLDEN, b = BOB_GOLDEN, c = BOB_INIT;
+	__u32 a = BOB_GOLDEN, b = BOB_GOLDEN;
 
 	a += in[0];
 	b += in[1];
@@ -54,11 +54,10 @@ static __always_inline bool has_packet_id(const struct packet *pkt)
 	       pkt->octets >= (__u32)(pkt->transport - pkt->network) + BOB_PAYLOAD;
 }
 
-/* Stores the packet's identifier; false when it has none. */
-static __always_inline bool packet_id(struct __sk_buff *skb, const struct packet *pkt, __u32 *out)
+/* Collects what is hashed; false when the packet is too short for that. */
+static __always_inline bool invariants(struct __sk_buff *skb, const struct packet *pkt, __u32 in[BOB_WORDS])
 {
 	const struct ifit_flow_id *id = &pkt->key.id;
-	__u32 in[BOB_WORDS];
 	__u8 *octets = (__u8 *)in;
 
 	if (!has_packet_id(pkt) || bpf_skb_load_bytes(skb, pkt->transport, &in[3], BOB_PAYLOAD) < 0)
@@ -89,6 +88,16 @@ static __always_inline bool packet_id(struct __sk_buff *skb, const struct packet
 		octets[10] = id->daddr[14];
 		octets[11] = id->daddr[15];
 	}
-	*out = bob(in);
+	return true;
+}
+
+/* Stores the packet's identifier; false when it has none. */
+static __always_inline bool packet_id(struct __sk_buff *skb, const struct packet *pkt, __u32 *out)
+{
+	__u32 in[BOB_WORDS];
+
+	if (!invariants(skb, pkt, in))
+		return false;
+	*out = bob(in, BOB_INIT);
 	return true;
 }

@@ -42,20 +42,26 @@ static __always_inline __u64 coarse_clock(struct ifit_counters *count)
 	return count->tick_ns;
 }
 
+/* Whether the point reads the precise clock for every packet. */
+static __always_inline bool is_precise(void)
+{
+	return has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY) || uses(IFIT_SELECT_SYSTEMATIC_TIME);
+}
+
 /*
- * A tick is enough for the times of a flow. A point that needs delays reads
- * the precise clock and uses it for both.
+ * A tick is enough for the times of a flow. A point that needs delays, or
+ * selects by time, reads the precise clock and uses it for both.
  */
 static __always_inline void take_time(struct __sk_buff *skb, struct packet *pkt, struct ifit_counters *count,
 				      bool ingress)
 {
-	if (!has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY)) {
+	if (!is_precise()) {
 		pkt->now = coarse_clock(count);
 		return;
 	}
 	pkt->now = bpf_ktime_get_ns();
-	if (ingress)
+	if (ingress && has(IFIT_FEATURE_STAMP))
 		stamp_arrival(skb, pkt);
-	else
+	if (!ingress && has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY))
 		read_arrival(skb, pkt);
 }

@@ -19,6 +19,8 @@ struct packet {
 	bool segment_routed;	/* has a segment routing header: the destination is the active segment */
 	bool marked;
 	bool stays;	/* ingress: delivered here; these two with IFIT_FEATURE_CODE_POINTS alone */
+	bool tcp;	/* a whole TCP header was read */
+	bool flagged;	/* IPv4's reserved flag is set; where that is a mark alone */
 	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp */
 
 	/* Known of every packet that was parsed. */

@@ -99,6 +99,7 @@ static __always_inline bool parse_transport(const struct hdr_cursor *cur, struct
 	case IPPROTO_TCP:
 		if (left < TCP_OCTETS || !in_bounds(cur, TCP_OCTETS))
 			return false;
+		pkt->tcp = true;
 		pkt->tcp_flags = (octets[12] << 8 | octets[13]) & TCP_CONTROL_BITS;
 		take_ports(pkt, cur->pos, (octets[12] >> 4) * 4);
 		return true;

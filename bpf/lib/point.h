@@ -30,12 +30,18 @@ static __always_inline bool reads(__u32 key_field)
  * them: the verifier removes what a test guards, but not the test.
  */
 #define IFIT_FEATURES_OF_ACTION \
-	(IFIT_FEATURE_SAMPLE | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_MARK)
+	(IFIT_FEATURE_SAMPLE | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_MARK | IFIT_FEATURE_DIGEST)
 #define IFIT_FEATURES_OF_NODE                                                                    \
 	(IFIT_FEATURE_CODE_POINTS | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_POSTCARD | \
-	 IFIT_FEATURE_UNMARK)
+	 IFIT_FEATURE_UNMARK | IFIT_FEATURE_DIGEST)
 
 static __always_inline bool has(__u32 feature)
 {
 	return point.features & feature;
+}
+
+/* Whether some policy of the point selects packets in this way. */
+static __always_inline bool uses(enum ifit_algorithm algorithm)
+{
+	return point.algorithms >> algorithm & 1;
 }

@@ -60,7 +60,7 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 		count->no_packet_id += pkt->segments;
 		return;
 	}
-	if (!has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY))
+	if (!is_precise())
 		pkt->now = bpf_ktime_get_ns();
 	/* A stamp that is there at ingress already is its sender's. */
 	if (!pkt->arrival && egress)

@@ -108,7 +108,7 @@ func fixed(p Point) Point {
 	for i := range p.Policies {
 		policy := &p.Policies[i]
 		policy.Generation = 0
-		policy.Select = Selection{Algorithm: policy.Select.Algorithm}
+		policy.Select = policy.Select.Constant()
 		policy.Sketch = Sketch{}
 		policy.Triggers = slices.Clone(policy.Triggers)
 		for j := range policy.Triggers {

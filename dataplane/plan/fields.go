@@ -7,11 +7,14 @@ func (p *Point) ReadFields() KeyField {
 	for i := range p.Policies {
 		policy := &p.Policies[i]
 		fields |= policy.Keys
-		if policy.FlowList || policy.Actions&(ActSketch|ActMark|ActPostcard|ActEvent) != 0 {
+		if policy.FlowList || policy.Actions&(ActSketch|ActMark|ActPostcard|ActEvent|ActDigest) != 0 {
 			fields |= Key5Tuple
 		}
 		for j := range policy.Rules {
 			fields |= policy.Rules[j].reads()
+		}
+		if policy.Select.Algorithm.IsHash() {
+			fields |= KeySourceAddress | KeyDestinationAddress | KeyProtocol
 		}
 	}
 	if p.Postcards {
@@ -73,4 +76,13 @@ func (r *Rule) reads() KeyField {
 		fields |= KeyDestinationPort | KeyProtocol
 	}
 	return fields
+}
+
+// FlowFields are the fields of what the policy calls a flow: those of its
+// Flow Keys; the 5-tuple where it reports packets.
+func (p *Policy) FlowFields() KeyField {
+	if p.Actions&ActMeter != 0 {
+		return p.Keys
+	}
+	return p.Keys | Key5Tuple
 }

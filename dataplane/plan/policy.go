@@ -28,6 +28,11 @@ const (
 	ActEvent
 )
 
+// ActDigest sends a postcard of each packet that hash-based selection takes
+// (egress), whether or not it carries a mark. Packets that the node itself
+// sends are left out.
+const ActDigest Action = 1 << 12
+
 // KeyField is a set of header fields beyond those always present.
 type KeyField uint16
 
@@ -117,36 +122,6 @@ type PortRange struct{ Min, Max uint16 }
 
 // AnyPort is the range that every packet is in, those without ports included.
 var AnyPort = PortRange{0, math.MaxUint16}
-
-// Algorithm is a packet selection method (RFC 5475).
-type Algorithm uint8
-
-// Selection algorithms that the data plane knows.
-const (
-	SelectAll Algorithm = iota
-	SelectSystematicCount
-	SelectUniform
-)
-
-// Selection says which packets of the selected flows are selected.
-type Selection struct {
-	Algorithm Algorithm
-	// Interval packets in a row are taken, Space packets are skipped then.
-	Interval, Space uint32
-	// Threshold: with SelectUniform, a packet is taken when 32 random bits are
-	// below it.
-	Threshold uint32
-}
-
-// Threshold turns a probability into a 32-bit threshold, and reports whether
-// the probability is one, which no threshold can express.
-func Threshold(p float64) (uint32, bool) {
-	t := math.Round(p * (1 << 32))
-	if t >= 1<<32 {
-		return math.MaxUint32, true
-	}
-	return uint32(max(t, 0)), false
-}
 
 // Sketch configures a FLOW_SKETCH policy.
 type Sketch struct {

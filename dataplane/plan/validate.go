@@ -69,6 +69,9 @@ func (p *Point) validate(whole *Plan) error {
 				return fmt.Errorf("policy %q: %w", policy.Name, err)
 			}
 		}
+		if policy.Actions&ActDigest != 0 && (p.ID.Direction != flow.Egress || !policy.Select.Algorithm.IsHash()) {
+			return fmt.Errorf("policy %q: postcards without marks are of packets selected by hash, at egress", policy.Name)
+		}
 		if policy.Actions&ActSketch != 0 {
 			if sketches++; sketches > 1 {
 				return fmt.Errorf("policy %q: another policy has the sketch of this point", policy.Name)
@@ -113,19 +116,6 @@ func (p *Policy) validate() error {
 		}
 	}
 	return p.Select.validate()
-}
-
-func (s *Selection) validate() error {
-	switch s.Algorithm {
-	case SelectAll, SelectUniform:
-		return nil
-	case SelectSystematicCount:
-		if s.Interval == 0 {
-			return errors.New("packet selection: an interval of 0 packets selects nothing")
-		}
-		return nil
-	}
-	return fmt.Errorf("packet selection: unknown algorithm %d", s.Algorithm)
 }
 
 func (r *Rule) validate() error {

@@ -11,8 +11,9 @@ import (
 // constants are what the program of a point knows at load.
 func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, numbers triggerNumbers) point.BPFIfitPoint {
 	c := point.BPFIfitPoint{
-		Ifindex:  p.ID.Ifindex,
-		Policies: uint32(len(p.Policies)),
+		Ifindex:   p.ID.Ifindex,
+		Policies:  uint32(len(p.Policies)),
+		Direction: uint32(p.ID.Direction),
 	}
 	features := pointFeatures(p, whole.HasMarks())
 	for slot := range p.Policies {
@@ -21,6 +22,7 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		c.Slot[slot].Policy = policy.ID
 		c.Slot[slot].Algorithm = uint32(algorithm(policy.Select.Algorithm))
 		c.Slot[slot].State = states[policy.ID]
+		c.Slot[slot].FlowFields = uint32(policy.FlowFields())
 		switch {
 		case policy.FlowList:
 			c.ListMask |= bit
@@ -57,7 +59,16 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		if policy.Actions&plan.ActDelay != 0 && p.ID.Direction == flow.Egress {
 			features |= point.BPFIfitFeatureIFIT_FEATURE_DELAY
 		}
+		if policy.Actions&plan.ActDigest != 0 {
+			c.DigestMask |= bit
+			features |= point.BPFIfitFeatureIFIT_FEATURE_DIGEST
+		}
+		if policy.Select.PerFlow {
+			c.FlowMask |= bit
+			features |= point.BPFIfitFeatureIFIT_FEATURE_PER_FLOW
+		}
 		if policy.Select.Algorithm != plan.SelectAll {
+			c.Algorithms |= 1 << c.Slot[slot].Algorithm
 			c.SampledMask |= bit
 			c.Sampled[c.SampledSlots] = uint8(slot)
 			c.SampledSlots++
@@ -138,6 +149,18 @@ func algorithm(a plan.Algorithm) point.BPFIfitAlgorithm {
 		return point.BPFIfitAlgorithmIFIT_SELECT_SYSTEMATIC_COUNT
 	case plan.SelectUniform:
 		return point.BPFIfitAlgorithmIFIT_SELECT_UNIFORM
+	case plan.SelectSystematicTime:
+		return point.BPFIfitAlgorithmIFIT_SELECT_SYSTEMATIC_TIME
+	case plan.SelectRandom:
+		return point.BPFIfitAlgorithmIFIT_SELECT_RANDOM
+	case plan.SelectProperty:
+		return point.BPFIfitAlgorithmIFIT_SELECT_PROPERTY
+	case plan.SelectHashBOB:
+		return point.BPFIfitAlgorithmIFIT_SELECT_BOB
+	case plan.SelectHashIPSX:
+		return point.BPFIfitAlgorithmIFIT_SELECT_IPSX
+	case plan.SelectHashCRC32:
+		return point.BPFIfitAlgorithmIFIT_SELECT_CRC32
 	default:
 		return point.BPFIfitAlgorithmIFIT_SELECT_ALL
 	}

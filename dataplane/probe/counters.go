@@ -63,6 +63,11 @@ type PolicyCounters struct {
 	// Postcards were sent; Suppressed ones exceeded the node's rate, Lost ones
 	// found no place in the ring buffer.
 	Postcards, PostcardsSuppressed, PostcardsLost uint64
+	// NoHash packets were not selected by their hash because their payload is
+	// shorter than 16 octets, NoHashSegments because they came in super-packets:
+	// the headers of each segment are not known. FlowsRefused packets were not
+	// selected because there was no place for the count of another flow.
+	NoHash, NoHashSegments, FlowsRefused uint64
 }
 
 // PointCounters returns the counts of all points, summed over CPUs.
@@ -149,6 +154,9 @@ func sumPolicy(m *ebpf.Map, state uint32) (PolicyCounters, error) {
 		sum.Postcards += perCPU[i].Postcards
 		sum.PostcardsSuppressed += perCPU[i].PostcardsSuppressed
 		sum.PostcardsLost += perCPU[i].PostcardsLost
+		sum.NoHash += perCPU[i].NoHash
+		sum.NoHashSegments += perCPU[i].NoHashSegments
+		sum.FlowsRefused += perCPU[i].FlowsRefused
 	}
 	return sum, nil
 }

@@ -60,11 +60,14 @@ func (l *live) lease(slot int) uint64 { return atomic.LoadUint64(&l.value().Leas
 
 func (l *live) setLease(slot int, until uint64) { atomic.StoreUint64(&l.value().LeaseNs[slot], until) }
 
-// setSystematic writes a pair of parameters that no rate word names yet.
-func (l *live) setSystematic(slot int, pair uint64, s plan.Selection) {
-	param := &l.value().Systematic[slot][pair]
-	atomic.StoreUint32(&param.Interval, s.Interval)
-	atomic.StoreUint32(&param.Space, s.Space)
+// selection reads a pair of parameters.
+func (l *live) selection(slot int, pair uint64) point.BPFIfitSelection {
+	return l.value().Selection[slot][pair]
+}
+
+// setSelection writes a pair of parameters that no rate word names yet.
+func (l *live) setSelection(slot int, pair uint64, s point.BPFIfitSelection) {
+	l.value().Selection[slot][pair] = s
 }
 
 // everyPacket is the threshold of a policy that selects all packets.
@@ -72,15 +75,15 @@ const everyPacket = 1<<32 - 1
 
 // rateWord is what the program reads of a policy at every packet: generation
 // and rate in one word, so that it never sees one without the other. pair
-// says which pair of parameters systematic selection uses.
+// says which pair of parameters counts.
 func rateWord(p *plan.Policy, pair uint64) uint64 {
 	word := uint64(p.Generation) << 32
 	switch p.Select.Algorithm {
-	case plan.SelectSystematicCount:
-		return word | pair
+	case plan.SelectAll:
+		return word | everyPacket
 	case plan.SelectUniform:
 		return word | uint64(p.Select.Threshold)
 	default:
-		return word | everyPacket
+		return word | pair
 	}
 }

@@ -46,6 +46,7 @@ func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
 	for _, name := range []string{
 		point.BPFMapNode, point.BPFMapLimits, point.BPFMapPostcards, point.BPFMapEvents,
 		point.BPFMapTriggers, point.BPFMapTriggerCounters, point.BPFMapFlowStates,
+		point.BPFMapFlowSequences,
 	} {
 		specs[name] = points.Maps[name]
 	}

@@ -120,17 +120,14 @@ func (c *Change) load(p *plan.Point, states map[uint32]uint32, next, o *observat
 	c.discard = append(c.discard, program.close)
 	for slot := range p.Policies {
 		policy := &p.Policies[slot]
-		pair := uint64(0)
-		if policy.Select.Algorithm == plan.SelectSystematicCount {
-			var restart bool
-			if pair, restart = nextPair(o, policy); restart {
-				if err := restartSequence(tables.lasting, states[policy.ID], pair); err != nil {
-					return nil, err
-				}
+		next := nextParameters(o, policy)
+		if next.restart {
+			if err := restartSequence(tables.lasting, states[policy.ID], next.pair); err != nil {
+				return nil, err
 			}
-			program.live.setSystematic(slot, pair, policy.Select)
 		}
-		program.live.setRate(slot, rateWord(policy, pair))
+		program.live.setSelection(slot, next.pair, next.values)
+		program.live.setRate(slot, rateWord(policy, next.pair))
 	}
 	return program, nil
 }

@@ -27,50 +27,63 @@ const (
 	ipv6HeaderSize = 40
 )
 
-// Of computes the identifier of an IP packet that starts with its IP header.
+// Invariants are the octets of a packet that no node changes, as far as they
+// go into hashes.
+type Invariants [12 + PayloadSize]byte
+
+// Of computes the identifier of an IP packet that starts with its IP header:
+// BOB over its invariants.
 //
-// The input is that of RFC 5475 section 6.2.4. IPv4: header octets 4 to 7 with
+// An UDP checksum is part of the payload: a packet whose checksum is still to
+// be filled in by a device changes its identifier there.
+func Of(packet []byte) (uint32, error) {
+	in, err := InvariantsOf(packet)
+	if err != nil {
+		return 0, err
+	}
+	return BOB(in[:], Init), nil
+}
+
+// InvariantsOf collects what is hashed of an IP packet.
+//
+// It is that of RFC 5475 section 6.2.4. IPv4: header octets 4 to 7 with
 // the reserved flag, which may carry a mark, masked; octets 12 to 19. IPv6:
 // payload length; octets 10, 11, 14, 15 and 16 of each address, counted from
 // 1. Then the first 16 octets of the IP payload. IPv4 options and IPv6
 // extension headers are neither payload nor counted in the payload length, so
 // that on-path headers do not change a packet's identifier.
-//
-// An UDP checksum is part of the payload: a packet whose checksum is still to
-// be filled in by a device changes its identifier there.
-func Of(packet []byte) (uint32, error) {
+func InvariantsOf(packet []byte) (in Invariants, err error) {
 	if len(packet) == 0 {
-		return 0, fmt.Errorf("%w: empty", ErrMalformed)
+		return in, fmt.Errorf("%w: empty", ErrMalformed)
 	}
 	switch version := packet[0] >> 4; version {
 	case 4:
-		return ofIPv4(packet)
+		return in, in.ofIPv4(packet)
 	case 6:
-		return ofIPv6(packet)
+		return in, in.ofIPv6(packet)
 	default:
-		return 0, fmt.Errorf("%w: version %d", ErrMalformed, version)
+		return in, fmt.Errorf("%w: version %d", ErrMalformed, version)
 	}
 }
 
-func ofIPv4(packet []byte) (uint32, error) {
+func (in *Invariants) ofIPv4(packet []byte) error {
 	if len(packet) < ipv4HeaderSize {
-		return 0, fmt.Errorf("%w: %d octets for an IPv4 header", ErrMalformed, len(packet))
+		return fmt.Errorf("%w: %d octets for an IPv4 header", ErrMalformed, len(packet))
 	}
 	header := int(packet[0]&0xf) * 4
 	total := int(binary.BigEndian.Uint16(packet[2:]))
 	if header < ipv4HeaderSize || total < header {
-		return 0, fmt.Errorf("%w: header length %d, total length %d", ErrMalformed, header, total)
+		return fmt.Errorf("%w: header length %d, total length %d", ErrMalformed, header, total)
 	}
 	first := binary.BigEndian.Uint16(packet[6:])&0x1fff == 0
 	if total-header < needed(packet[9], first) || len(packet)-header < PayloadSize {
-		return 0, ErrTooShort
+		return ErrTooShort
 	}
-	var input [12 + PayloadSize]byte
-	copy(input[:4], packet[4:8])
-	input[2] &= 0x7f
-	copy(input[4:12], packet[12:20])
-	copy(input[12:], packet[header:])
-	return BOB(input[:], Init), nil
+	copy(in[:4], packet[4:8])
+	in[2] &= 0x7f
+	copy(in[4:12], packet[12:20])
+	copy(in[12:], packet[header:])
+	return nil
 }
 
 // needed is the number of payload octets that a packet must have. A TCP
@@ -82,24 +95,23 @@ func needed(protocol byte, transport bool) int {
 	return PayloadSize
 }
 
-func ofIPv6(packet []byte) (uint32, error) {
+func (in *Invariants) ofIPv6(packet []byte) error {
 	if len(packet) < ipv6HeaderSize {
-		return 0, fmt.Errorf("%w: %d octets for an IPv6 header", ErrMalformed, len(packet))
+		return fmt.Errorf("%w: %d octets for an IPv6 header", ErrMalformed, len(packet))
 	}
 	header, next, transport, err := skipExtensions(packet)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	length := int(binary.BigEndian.Uint16(packet[4:])) - (header - ipv6HeaderSize)
 	if length < needed(next, transport) || len(packet)-header < PayloadSize {
-		return 0, ErrTooShort
+		return ErrTooShort
 	}
-	var input [12 + PayloadSize]byte
-	binary.BigEndian.PutUint16(input[:], uint16(length))
-	invariant(input[2:], packet[8:24])
-	invariant(input[7:], packet[24:40])
-	copy(input[12:], packet[header:])
-	return BOB(input[:], Init), nil
+	binary.BigEndian.PutUint16(in[:], uint16(length))
+	invariant(in[2:], packet[8:24])
+	invariant(in[7:], packet[24:40])
+	copy(in[12:], packet[header:])
+	return nil
 }
 
 // invariant copies the octets of an IPv6 address that RFC 5475 puts into the

@@ -53,6 +53,7 @@ type context struct {
 // Runner hands packets to the program of a point without a network.
 type Runner struct {
 	pair    *Pair
+	id      uint32
 	program *ebpf.Program
 	point   plan.PointID
 }
@@ -74,11 +75,14 @@ func (p *Pair) Runner(t testing.TB, engine *probe.Engine, id plan.PointID) *Runn
 			t.Fatalf("open program of point %s: %v", id, err)
 		}
 		t.Cleanup(func() { program.Close() })
-		return &Runner{pair: p, program: program, point: id}
+		return &Runner{pair: p, id: state.ID, program: program, point: id}
 	}
 	t.Fatalf("no program at point %s", id)
 	return nil
 }
+
+// ID is the kernel's number of the program.
+func (r *Runner) ID() uint32 { return r.id }
 
 // Run hands one packet to the program.
 func (r *Runner) Run(t testing.TB, frame []byte, with Arrival) Outcome {

@@ -19,6 +19,12 @@ const (
 	BPFIfitAlgorithmIFIT_SELECT_ALL              BPFIfitAlgorithm = 0
 	BPFIfitAlgorithmIFIT_SELECT_SYSTEMATIC_COUNT BPFIfitAlgorithm = 1
 	BPFIfitAlgorithmIFIT_SELECT_UNIFORM          BPFIfitAlgorithm = 2
+	BPFIfitAlgorithmIFIT_SELECT_SYSTEMATIC_TIME  BPFIfitAlgorithm = 3
+	BPFIfitAlgorithmIFIT_SELECT_RANDOM           BPFIfitAlgorithm = 4
+	BPFIfitAlgorithmIFIT_SELECT_PROPERTY         BPFIfitAlgorithm = 5
+	BPFIfitAlgorithmIFIT_SELECT_BOB              BPFIfitAlgorithm = 6
+	BPFIfitAlgorithmIFIT_SELECT_IPSX             BPFIfitAlgorithm = 7
+	BPFIfitAlgorithmIFIT_SELECT_CRC32            BPFIfitAlgorithm = 8
 )
 
 type BPFIfitCounters struct {
@@ -86,6 +92,10 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_TUNNEL       BPFIfitFeature = 32768
 	BPFIfitFeatureIFIT_FEATURE_INNER        BPFIfitFeature = 65536
 	BPFIfitFeatureIFIT_FEATURE_LAYERS       BPFIfitFeature = 131072
+	BPFIfitFeatureIFIT_FEATURE_PER_FLOW     BPFIfitFeature = 262144
+	BPFIfitFeatureIFIT_FEATURE_DIGEST       BPFIfitFeature = 524288
+	BPFIfitFeatureIFIT_FEATURE_FLAG_MARKS   BPFIfitFeature = 1048576
+	BPFIfitFeatureIFIT_FEATURE_LABEL_MARKS  BPFIfitFeature = 2097152
 	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
 )
 
@@ -127,6 +137,15 @@ type BPFIfitFlowKey struct {
 	Mpls      uint32
 }
 
+type BPFIfitFlowSequence struct {
+	_         structs.HostLayout
+	Flow      BPFIfitFlowKey
+	Policy    uint32
+	Series    uint32
+	Ifindex   uint32
+	Direction uint32
+}
+
 type BPFIfitFlowState struct {
 	_             structs.HostLayout
 	LastNs        uint64
@@ -156,13 +175,34 @@ type BPFIfitListed struct {
 }
 
 type BPFIfitLive struct {
-	_          structs.HostLayout
-	Ruleset    uint64
-	Rate       [64]uint64
-	Systematic [64][2]struct {
-		_        structs.HostLayout
-		Interval uint32
-		Space    uint32
+	_         structs.HostLayout
+	Ruleset   uint64
+	Rate      [64]uint64
+	Selection [64][2]struct {
+		_           structs.HostLayout
+		Interval    uint32
+		Space       uint32
+		Size        uint32
+		Population  uint32
+		Initialiser uint32
+		Series      uint32
+		Ranges      uint32
+		Range       [8]struct {
+			_   structs.HostLayout
+			Min uint32
+			Max uint32
+		}
+		Match struct {
+			_         structs.HostLayout
+			TcpSet    uint16
+			TcpClear  uint16
+			LengthMin uint16
+			LengthMax uint16
+			TtlMin    uint8
+			TtlMax    uint8
+			Fragments uint8
+			Ecn       uint8
+		}
 	}
 	LeaseNs [64]uint64
 }
@@ -173,8 +213,15 @@ type BPFIfitMarks struct {
 }
 
 type BPFIfitNode struct {
-	_                  structs.HostLayout
-	Unmark             BPFIfitMarks
+	_            structs.HostLayout
+	Unmark       BPFIfitMarks
+	UnmarkLabels uint32
+	UnmarkFlag   uint32
+	UnmarkLabel  [32]struct {
+		_        structs.HostLayout
+		Unmarked uint32
+		Marked   uint32
+	}
 	Postcards          BPFIfitLimit
 	Events             BPFIfitLimit
 	Selected           BPFIfitLimit
@@ -195,6 +242,8 @@ type BPFIfitPoint struct {
 	RuleWords    uint32
 	RuleFields   uint32
 	RuleSets     uint32
+	Algorithms   uint32
+	Direction    uint32
 	AlwaysMask   uint64
 	RuleMask     uint64
 	ListMask     uint64
@@ -202,15 +251,18 @@ type BPFIfitPoint struct {
 	SampledMask  uint64
 	MarkMask     uint64
 	PostcardMask uint64
+	DigestMask   uint64
+	FlowMask     uint64
 	SketchMask   uint64
 	EventMask    uint64
 	InnerMask    uint64
 	SlotTriggers [64]uint64
 	Slot         [64]struct {
-		_         structs.HostLayout
-		Policy    uint32
-		Algorithm uint32
-		State     uint32
+		_          structs.HostLayout
+		Policy     uint32
+		Algorithm  uint32
+		State      uint32
+		FlowFields uint32
 	}
 	Sampled [64]uint8
 	Rules   [16]struct {
@@ -237,6 +289,9 @@ type BPFIfitPolicyCounters struct {
 	PostcardsSuppressed uint64
 	PostcardsLost       uint64
 	Limited             uint64
+	NoHash              uint64
+	NoHashSegments      uint64
+	FlowsRefused        uint64
 }
 
 type BPFIfitPortSets struct {
@@ -323,9 +378,43 @@ type BPFIfitRules struct {
 	W [16]uint64
 }
 
+type BPFIfitSelection struct {
+	_           structs.HostLayout
+	Interval    uint32
+	Space       uint32
+	Size        uint32
+	Population  uint32
+	Initialiser uint32
+	Series      uint32
+	Ranges      uint32
+	Range       [8]struct {
+		_   structs.HostLayout
+		Min uint32
+		Max uint32
+	}
+	Match struct {
+		_         structs.HostLayout
+		TcpSet    uint16
+		TcpClear  uint16
+		LengthMin uint16
+		LengthMax uint16
+		TtlMin    uint8
+		TtlMax    uint8
+		Fragments uint8
+		Ecn       uint8
+	}
+}
+
 type BPFIfitSequence struct {
 	_    structs.HostLayout
 	Seen uint64
+	Lock struct {
+		_   structs.HostLayout
+		Val uint32
+	}
+	Drawn uint32
+	Taken uint32
+	Used  uint32
 }
 
 type BPFIfitSketch struct {
@@ -342,10 +431,11 @@ type BPFIfitSketch struct {
 }
 
 type BPFIfitSlot struct {
-	_         structs.HostLayout
-	Policy    uint32
-	Algorithm BPFIfitAlgorithm
-	State     uint32
+	_          structs.HostLayout
+	Policy     uint32
+	Algorithm  BPFIfitAlgorithm
+	State      uint32
+	FlowFields uint32
 }
 
 type BPFIfitTrigger struct {
@@ -384,6 +474,7 @@ const (
 	BPFMapDestinationRules = "destination_rules"
 	BPFMapEvents           = "events"
 	BPFMapFlowList         = "flow_list"
+	BPFMapFlowSequences    = "flow_sequences"
 	BPFMapFlowStates       = "flow_states"
 	BPFMapFlowTable        = "flow_table"
 	BPFMapFlowTables       = "flow_tables"
@@ -465,6 +556,7 @@ type BPFMapSpecs struct {
 	DestinationRules *ebpf.MapSpec `ebpf:"destination_rules"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
 	FlowList         *ebpf.MapSpec `ebpf:"flow_list"`
+	FlowSequences    *ebpf.MapSpec `ebpf:"flow_sequences"`
 	FlowStates       *ebpf.MapSpec `ebpf:"flow_states"`
 	FlowTable        *ebpf.MapSpec `ebpf:"flow_table"`
 	FlowTables       *ebpf.MapSpec `ebpf:"flow_tables"`
@@ -520,6 +612,7 @@ type BPFMaps struct {
 	DestinationRules *ebpf.Map `ebpf:"destination_rules"`
 	Events           *ebpf.Map `ebpf:"events"`
 	FlowList         *ebpf.Map `ebpf:"flow_list"`
+	FlowSequences    *ebpf.Map `ebpf:"flow_sequences"`
 	FlowStates       *ebpf.Map `ebpf:"flow_states"`
 	FlowTable        *ebpf.Map `ebpf:"flow_table"`
 	FlowTables       *ebpf.Map `ebpf:"flow_tables"`
@@ -548,6 +641,7 @@ func (m *BPFMaps) Close() error {
 		m.DestinationRules,
 		m.Events,
 		m.FlowList,
+		m.FlowSequences,
 		m.FlowStates,
 		m.FlowTable,
 		m.FlowTables,

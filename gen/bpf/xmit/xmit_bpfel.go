@@ -63,6 +63,13 @@ type BPFIfitNode struct {
 		_    structs.HostLayout
 		Dscp [64]uint8
 	}
+	UnmarkLabels uint32
+	UnmarkFlag   uint32
+	UnmarkLabel  [32]struct {
+		_        structs.HostLayout
+		Unmarked uint32
+		Marked   uint32
+	}
 	Postcards struct {
 		_          structs.HostLayout
 		IntervalNs uint64
