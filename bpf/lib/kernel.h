@@ -32,9 +32,10 @@ static __always_inline bool lacks(enum ifit_lack what)
  */
 struct rounds {
 	struct bpf_iter_num it;
-	__u32 at;
-	__u32 next;
-	__u32 end;
+	/* Of full width, so that the verifier knows what is in them. */
+	__u64 at;
+	__u64 next;
+	__u64 end;
 };
 
 #define MAX_ROUNDS 1024
@@ -58,6 +59,8 @@ static __always_inline bool next_round(struct rounds *r)
 			r->at = *at;
 		return at;
 	}
+	/* Count up from a constant, whatever the compiler likes better: the verifier can follow that. */
+	barrier_var(r->next);
 	r->at = r->next;
 	if (r->at >= r->end || r->at >= MAX_ROUNDS)
 		return false;

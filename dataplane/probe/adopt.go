@@ -73,6 +73,9 @@ func (e *Engine) refuseLiving() error {
 		return err
 	}
 	for _, id := range ids {
+		if _, ok, err := readClsact(e.pins.link(id)); err != nil || ok {
+			return errors.Join(err, errors.New("they speak of filters in another network namespace: if that is gone, remove the directory"))
+		}
 		l, err := e.openAttachment(id)
 		if err != nil {
 			return err

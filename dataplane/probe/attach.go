@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/dataplane/flow"
@@ -34,13 +35,42 @@ type attachment interface {
 // attach puts a program before all others that are attached there now: they
 // see what it lets pass, and none of them can hide packets from it.
 func (e *Engine) attach(p *plan.Point, program *ebpf.Program) (attachment, error) {
-	return attachTCX(e.pins.link(p.ID), p, program)
+	if e.Has(FeatureTCX) {
+		return attachTCX(e.pins.link(p.ID), p, program)
+	}
+	if err := e.openNetlink(); err != nil {
+		return nil, err
+	}
+	return attachClsact(e.netlink, e.pins, p, program)
 }
 
 // openAttachment opens what another process has pinned. It returns nil when
 // that is attached to nothing any more.
 func (e *Engine) openAttachment(id plan.PointID) (attachment, error) {
-	return openTCX(e.pins.link(id), id)
+	path := e.pins.link(id)
+	record, ok, err := readClsact(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return openTCX(path, id)
+	}
+	if err := e.openNetlink(); err != nil {
+		return nil, err
+	}
+	return openClsact(e.netlink, path, record)
+}
+
+// openNetlink opens a socket in the calling thread's network namespace, for
+// the engine's life: calls may come from threads in other ones.
+func (e *Engine) openNetlink() (err error) {
+	if e.netlink != nil {
+		return nil
+	}
+	if e.netlink, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+		return fmt.Errorf("open a netlink socket: %w", err)
+	}
+	return nil
 }
 
 // tcx attaches by a link of its own, which is pinned as a file.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/dataplane/plan"
@@ -26,6 +27,9 @@ type Config struct {
 	ReplacePins bool
 	// Log is told what could not be put right by itself; nil discards that.
 	Log *slog.Logger
+	// Without names features that the engine must do without although the
+	// kernel has them.
+	Without []string
 	// Fault, for tests, is called before each step of a commit or a drain with
 	// the step's name; an error makes the step fail.
 	Fault func(step string) error
@@ -41,6 +45,11 @@ type Engine struct {
 	spec, xmitSpec *ebpf.CollectionSpec
 	// types are the kernel's, whose reading takes most of a load's time.
 	types *btf.Cache
+	// features are what the kernel was looked at for.
+	features []Feature
+	// netlink speaks to the engine's network namespace about filters; nil
+	// until there are any.
+	netlink *netlink.Handle
 
 	mu     sync.Mutex
 	node   *node
@@ -78,7 +87,8 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.PinDir == "" {
 		return nil, errors.New("open probe engine: no pin directory")
 	}
-	if err := checkSystem(); err != nil {
+	kernel, err := checkSystem()
+	if err != nil {
 		return nil, err
 	}
 	spec, err := point.LoadBPF()
@@ -100,6 +110,12 @@ func Open(cfg Config) (*Engine, error) {
 		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec, types: btf.NewCache(),
 		cpus:   int(cpus),
 		points: make(map[plan.PointID]*observation),
+	}
+	if e.features, err = lookForFeatures(kernel, cfg.Without); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(e.adapt(spec), e.adapt(xmitSpec)); err != nil {
+		return nil, err
 	}
 	if err := e.adopt(); err != nil {
 		return nil, fmt.Errorf("take over the pins in %s: %w", cfg.PinDir, errors.Join(err, e.release()))
@@ -137,10 +153,11 @@ func (e *Engine) Destroy() error {
 	if e.refused != nil {
 		return errors.Join(e.refused, e.release())
 	}
-	errs := []error{e.pins.removeAll()}
+	var errs []error
 	for _, o := range e.points {
 		errs = append(errs, o.link.detach())
 	}
+	errs = append(errs, e.pins.removeAll())
 	return errors.Join(append(errs, e.release())...)
 }
 
@@ -157,6 +174,9 @@ func (e *Engine) release() error {
 		t.lasting.close()
 	}
 	e.node.close()
+	if e.netlink != nil {
+		e.netlink.Close()
+	}
 	return errors.Join(errs...)
 }
 

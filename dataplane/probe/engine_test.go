@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 
@@ -71,23 +70,7 @@ func programIDs(t *testing.T, engine *probe.Engine) map[plan.PointID]uint32 {
 // attached asks the kernel for the programs on either side of an interface.
 func attached(t *testing.T, pair *probetest.Pair, ifindex uint32) []ebpf.ProgramID {
 	t.Helper()
-	var out []ebpf.ProgramID
-	err := pair.Do(func() error {
-		for _, side := range []ebpf.AttachType{ebpf.AttachTCXIngress, ebpf.AttachTCXEgress} {
-			result, err := link.QueryPrograms(link.QueryOptions{Target: int(ifindex), Attach: side})
-			if err != nil {
-				return err
-			}
-			for _, p := range result.Programs {
-				out = append(out, p.ID)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return probetest.Attached(t, pair.Near, ifindex)
 }
 
 func pinned(t *testing.T, dir string) []string {

@@ -39,7 +39,7 @@ func restless(args string) error {
 	if err != nil {
 		return err
 	}
-	engine, err := probe.Open(probe.Config{PinDir: dir})
+	engine, err := probe.Open(probe.Config{PinDir: dir, Without: probetest.Without()})
 	if err != nil {
 		return err
 	}

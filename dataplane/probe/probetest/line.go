@@ -122,7 +122,7 @@ func (r *Router) Open(t testing.TB, p plan.Plan) *probe.Engine {
 	t.Helper()
 	var engine *probe.Engine
 	err := r.NS.Do(func() (err error) {
-		engine, err = probe.Open(probe.Config{PinDir: PinDir(t)})
+		engine, err = probe.Open(probe.Config{PinDir: PinDir(t), Without: Without()})
 		return err
 	})
 	if err != nil {

@@ -97,6 +97,9 @@ func (p *Pair) Engine(t testing.TB) *probe.Engine {
 // destroys.
 func (p *Pair) Open(t testing.TB, cfg probe.Config) *probe.Engine {
 	t.Helper()
+	if cfg.Without == nil {
+		cfg.Without = Without()
+	}
 	var engine *probe.Engine
 	err := p.Do(func() (err error) {
 		engine, err = probe.Open(cfg)
