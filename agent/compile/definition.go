@@ -86,6 +86,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		d.Triggers = p.triggers(path, in.GetTriggers())
 		d.Actions = p.actions(path, name, in.GetTriggers())
+		p.blind(d, in.GetTriggers())
 		if watchesDelay(d.Triggers) {
 			technique.always = slices.Concat(technique.always, []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY})
 		}
@@ -162,6 +163,8 @@ func (p *problems) directions(d *definition) {
 		switch {
 		case w.direction == yang.Direction_INGRESS && !d.has(flow.Ingress) && d.Technique == yang.TECHNIQUE_FLOW_METERING:
 			p.add(Invalid, at, "TRANSIT_DELAY is known at EGRESS only, not at %s", w.direction)
+		case d.Technique == yang.TECHNIQUE_EVENT_MONITOR:
+			// What a trigger cannot watch has been said of the trigger.
 		case w.direction == yang.Direction_INGRESS && !d.has(flow.Ingress),
 			w.direction == yang.Direction_EGRESS && !d.has(flow.Egress):
 			p.add(NotBuilt, at, "%s at %s is %s", d.Technique, w.direction, notBuilt)
@@ -178,7 +181,7 @@ func (d *definition) has(direction flow.Direction) bool {
 	case yang.TECHNIQUE_FLOW_METERING:
 		return direction == flow.Egress || !slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY)
 	case yang.TECHNIQUE_EVENT_MONITOR:
-		return direction == flow.Egress
+		return watches(d.Triggers, direction)
 	case yang.TECHNIQUE_FLOW_SKETCH:
 		return direction == flow.Ingress
 	}

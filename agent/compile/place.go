@@ -115,7 +115,7 @@ func (b *builder) actions(d *definition, i *iface, direction flow.Direction) pla
 			return plan.ActSketch
 		}
 	case yang.TECHNIQUE_EVENT_MONITOR:
-		if asked || byDefault {
+		if asked || byDefault && direction == flow.Egress {
 			return plan.ActEvent
 		}
 	case yang.TECHNIQUE_PBT_M:

@@ -42,7 +42,28 @@ func (n *Notifier) state(policy string, ev *Event) *yang.Event_State {
 		out.SourcePort, out.DestinationPort = ptr(ev.ID.SourcePort), ptr(ev.ID.DestinationPort)
 		out.Protocol = ptr(ev.ID.Protocol)
 	}
+	culprits(out, &ev.Event)
 	return out
+}
+
+// culprits names the flows of a burst by rank.
+func culprits(out *yang.Event_State, ev *flow.Event) {
+	for i := range ev.Culprits {
+		c := &ev.Culprits[i]
+		if c.Octets == 0 {
+			return
+		}
+		list := out.GetOrCreateCulprits()
+		if list.Culprit == nil {
+			list.Culprit = make(map[uint8]*yang.Event_State_Culprit)
+		}
+		rank := uint8(i + 1)
+		list.Culprit[rank] = &yang.Event_State_Culprit{
+			Rank: &rank, Octets: ptr(c.Octets),
+			SourceAddress: ptr(c.ID.Source.String()), DestinationAddress: ptr(c.ID.Destination.String()),
+			SourcePort: ptr(c.ID.SourcePort), DestinationPort: ptr(c.ID.DestinationPort), Protocol: ptr(c.ID.Protocol),
+		}
+	}
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -71,6 +92,8 @@ func metric(m flow.Metric) yang.METRIC {
 		return yang.METRIC_NEW_FLOW
 	case flow.MetricFlowRate:
 		return yang.METRIC_FLOW_RATE
+	case flow.MetricMicroburst:
+		return yang.METRIC_MICROBURST
 	}
 	return yang.METRIC_UNSET
 }

@@ -23,6 +23,9 @@
 #define IFIT_FLOW_SEQUENCES 131072	/* flows of all policies that select per flow */
 #define IFIT_HASH_RANGES 8
 #define IFIT_LABEL_MARKS 16	/* flow labels that are marks */
+#define IFIT_WINDOWS 65536	/* flows and interfaces whose rate is watched */
+#define IFIT_BURSTS 1024	/* MICROBURST triggers, by interface and direction */
+#define IFIT_CULPRITS 8	/* flows of one bin */
 #define IFIT_SKETCH_ROWS 4
 #define IFIT_SKETCH_WIDTH 2048
 #define IFIT_SKETCH_PLACES 1024
@@ -51,6 +54,8 @@ enum ifit_feature {
 	IFIT_FEATURE_DIGEST = 1 << 19,	/* egress: selected packets give postcards, marked or not */
 	IFIT_FEATURE_FLAG_MARKS = 1 << 20,	/* IPv4's reserved flag is a mark of the domain */
 	IFIT_FEATURE_LABEL_MARKS = 1 << 21,	/* some IPv6 flow labels are marks of the domain */
+	IFIT_FEATURE_RATE = 1 << 22,	/* some trigger watches flow rates */
+	IFIT_FEATURE_BURST = 1 << 23,	/* some trigger watches bins of a millisecond */
 	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
 };
 
@@ -452,10 +457,14 @@ struct ifit_node {
 	__u64 delay_triggers;	/* numbers as bits, by metric */
 	__u64 new_flow_triggers;
 	__u64 path_change_triggers;
+	__u64 queue_triggers;
+	__u64 rate_triggers;
+	__u64 burst_triggers;
+	__u64 rate_floor;	/* octets of a window below which no rate begins a condition */
 	__u64 netns_cookie;
 	__u64 sketch_seed;	/* so that nobody outside can aim at a place */
 };
-_Static_assert(sizeof(struct ifit_node) == 152 + 8 + 256, "node");
+_Static_assert(sizeof(struct ifit_node) == 152 + 32 + 8 + 256, "node");
 
 /*
  * What one node saw of one marked packet. Times are of the monotonic clock;
@@ -502,8 +511,11 @@ enum ifit_event_state {
 /* Metrics that the kernel watches, as dataplane/flow numbers them. */
 enum ifit_metric {
 	IFIT_METRIC_TRANSIT_DELAY = 1,
+	IFIT_METRIC_QUEUE_DEPTH = 3,
 	IFIT_METRIC_PATH_CHANGE = 5,
 	IFIT_METRIC_NEW_FLOW = 6,
+	IFIT_METRIC_FLOW_RATE = 7,
+	IFIT_METRIC_MICROBURST = 8,
 };
 
 /* One trigger of one policy. Its place is its number in vectors. */
@@ -551,12 +563,26 @@ struct ifit_event {
 };
 _Static_assert(sizeof(struct ifit_event) == 104, "event");
 
+/* One of the flows that filled a bin. */
+struct ifit_culprit {
+	struct ifit_flow_id id;
+	__u64 octets;	/* never too small; 0: none in this place */
+};
+_Static_assert(sizeof(struct ifit_culprit) == 48, "culprit");
+
+/* The event of a MICROBURST. */
+struct ifit_burst_event {
+	struct ifit_event event;
+	struct ifit_culprit culprit[IFIT_CULPRITS];
+};
+_Static_assert(sizeof(struct ifit_burst_event) == 488, "burst event");
+
 /* What triggers know of a flow of the node. */
 struct ifit_flow_state {
 	__u64 last_ns;	/* monotonic, to a tenth of a second */
 	__u64 announced;	/* NEW_FLOW triggers that have told the flow */
 	__u64 path;	/* ingress and egress interface and hop limit; see watch.h */
-	__u64 delay_triggers;	/* that watch the flow at its egress interface */
+	__u64 xmit_triggers;	/* that watch the flow behind the queue of its egress interface */
 };
 
 /* What a condition is of: an interface, or one flow there. */
@@ -564,7 +590,7 @@ struct ifit_condition_key {
 	__u32 trigger;
 	__u32 generation;	/* of the policy: the next one begins anew */
 	__u32 ifindex;
-	__u32 zero;
+	__u32 direction;	/* 0 ingress, 1 egress */
 	struct ifit_flow_id id;	/* zero: of the interface */
 };
 
@@ -576,8 +602,46 @@ struct ifit_condition {
 
 /* An interface whose transmissions are watched. */
 struct ifit_watched {
-	__u64 floor;	/* values below it begin no condition */
-	__u64 attentive_until;	/* until then they may end one */
+	__u64 delay_floor;	/* values below it begin no condition; ~0: not watched */
+	__u64 queue_floor;	/* likewise */
+	__u64 attentive_until;	/* until then smaller values may end one */
+};
+
+/* What a window counts: one flow at a point. */
+struct ifit_window_key {
+	struct ifit_flow_id id;
+	__u32 ifindex;
+	__u32 direction;
+};
+_Static_assert(sizeof(struct ifit_window_key) == 48, "window key");
+
+struct ifit_window {
+	__u64 number;	/* of the window that is being counted */
+	__u64 amount;	/* in it */
+	__u64 told;	/* the last window that was told before its end */
+	__u64 triggers;	/* that want to know */
+};
+
+/* A trigger's bins at one point. */
+struct ifit_burst_key {
+	__u32 trigger;
+	__u32 generation;
+	__u32 ifindex;
+	__u32 direction;
+};
+
+struct ifit_bin {
+	__u64 number;	/* milliseconds of the monotonic clock */
+	__u64 octets;
+	__u64 tag[IFIT_CULPRITS];	/* hashes of the flows */
+	struct ifit_culprit culprit[IFIT_CULPRITS];
+};
+
+/* The bin that is being filled and the one before, which is told meanwhile. */
+struct ifit_burst {
+	struct bpf_spin_lock lock;
+	__u32 filling;
+	struct ifit_bin bin[2];
 };
 
 /* Argument and result of the program that ends what no packet ends. */

@@ -45,11 +45,11 @@ static __always_inline __u64 coarse_clock(struct ifit_counters *count)
 /* Whether the point reads the precise clock for every packet. */
 static __always_inline bool is_precise(void)
 {
-	return has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY) || uses(IFIT_SELECT_SYSTEMATIC_TIME);
+	return has(IFIT_FEATURE_STAMP | IFIT_FEATURE_DELAY | IFIT_FEATURE_BURST) || uses(IFIT_SELECT_SYSTEMATIC_TIME);
 }
 
 /*
- * A tick is enough for the times of a flow. A point that needs delays, or
+ * A tick is enough for the times of a flow. A point that needs delays or bursts, or
  * selects by time, reads the precise clock and uses it for both.
  */
 static __always_inline void take_time(struct __sk_buff *skb, struct packet *pkt, struct ifit_counters *count,

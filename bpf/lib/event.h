@@ -80,27 +80,53 @@ static __always_inline void submit_event(struct ifit_event *event, struct ifit_t
 		count_one(&count->lost);
 }
 
+/* Takes one place under the node's limit; false, counted, when there is none. */
+static __always_inline bool take_event(struct ifit_trigger_counters *count, __u64 now)
+{
+	const struct ifit_node *config = node_config();
+
+	if (config && take_limit(IFIT_LIMIT_EVENTS, &config->events, now))
+		return true;
+	count_one(&count->suppressed);
+	return false;
+}
+
 /*
- * Reserves an event of a trigger under the node's limit; NULL, counted, when
- * there is no place. The caller fills in the rest.
+ * Reserves an event of a trigger; NULL, counted, when there is no place. The
+ * caller has taken the limit and fills in the rest.
  */
 static __always_inline struct ifit_event *reserve_event(const struct ifit_trigger *trigger,
 							struct ifit_trigger_counters *count, __u64 now)
 {
-	const struct ifit_node *config = node_config();
-	struct ifit_event *event;
+	struct ifit_event *event = reserve_sample(&events, sizeof(*event));
 
-	if (!config)
-		return NULL;
-	if (!take_limit(IFIT_LIMIT_EVENTS, &config->events, now)) {
-		count_one(&count->suppressed);
-		return NULL;
-	}
-	event = reserve_sample(&events, sizeof(*event));
 	if (!event) {
 		count_one(&count->lost);
 		return NULL;
 	}
 	begin_event(event, trigger, now);
 	return event;
+}
+
+/* Likewise a function of its own. */
+static __noinline void begin_burst(struct ifit_burst_event *burst, const struct ifit_trigger *trigger,
+				   const struct ifit_bin *bin, __u64 now)
+{
+	begin_event(&burst->event, trigger, now);
+	__builtin_memcpy(burst->culprit, bin->culprit, sizeof(burst->culprit));
+}
+
+/* The same for a burst, with the flows of its bin: too large for all but ring buffers. */
+static __always_inline struct ifit_event *reserve_burst(const struct ifit_trigger *trigger,
+							struct ifit_trigger_counters *count, __u64 now,
+							const struct ifit_bin *bin)
+{
+	struct ifit_burst_event *burst = bpf_ringbuf_reserve(&events, sizeof(*burst), 0);
+
+	if (!burst) {
+		count_one(&count->lost);
+		return NULL;
+	}
+	begin_burst(burst, trigger, bin, now);
+	return &burst->event;
 }

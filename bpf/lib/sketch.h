@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bits.h"
+#include "flowhash.h"
 #include "meter.h"
 #include "node.h"
 
@@ -27,22 +28,6 @@ struct {
 	__type(key, __u32);
 	__array(values, struct sketch_table);
 } sketch_tables SEC(".maps");
-
-#define SKETCH_MULTIPLIER 0x9ddfea08eb382d69ULL
-
-static __always_inline __u64 hash_flow(const struct ifit_flow_id *id, __u64 seed)
-{
-	const __u64 *word = (const __u64 *)id;
-	__u64 hash = seed;
-
-	for (int i = 0; i < sizeof(*id) / sizeof(*word); i++) {
-		hash = (hash ^ word[i]) * SKETCH_MULTIPLIER;
-		hash ^= hash >> 32;
-	}
-	hash *= SKETCH_MULTIPLIER;
-	hash ^= hash >> 29;
-	return hash ? hash : 1;
-}
 
 /*
  * Adds octets to the flow's cells and returns the new estimate. Only cells

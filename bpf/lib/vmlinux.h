@@ -246,8 +246,23 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct gnet_stats_queue {
+	__u32 backlog;
+} __attribute__((preserve_access_index));
+
+struct Qdisc {
+	void *enqueue;
+	unsigned int flags;
+	struct gnet_stats_queue qstats;
+} __attribute__((preserve_access_index));
+
+struct netdev_queue {
+	struct Qdisc *qdisc;
+} __attribute__((preserve_access_index));
+
 struct net_device {
 	int ifindex;
+	struct netdev_queue *_tx;
 	possible_net_t nd_net;
 } __attribute__((preserve_access_index));
 
@@ -256,6 +271,7 @@ struct sk_buff {
 	int skb_iif;
 	__be16 protocol;
 	__u16 network_header;
+	__u16 queue_mapping;
 	__u8 tstamp_type : 2;
 	unsigned int tail;
 	unsigned char *head;

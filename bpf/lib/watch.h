@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Triggers at Observation Points: new flows and changes of their paths. */
+/* Triggers at Observation Points: new flows, changes of their paths, rates, bursts. */
 #pragma once
 
+#include "burst.h"
 #include "counters.h"
-#include "event.h"
+#include "window.h"
 #include "packet.h"
 
 #define PATH_IFINDEX_BITS 28
@@ -64,10 +65,12 @@ static __noinline void tell_flow(const struct __sk_buff *skb, const struct packe
 	struct ifit_trigger_counters *count = find_trigger_counters(number);
 	const struct ifit_trigger *trigger = find_trigger(number);
 	struct ifit_event *event;
+	__u64 now;
 
 	if (!count || !trigger)
 		return;
-	event = reserve_event(trigger, count, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	event = take_event(count, now) ? reserve_event(trigger, count, now) : NULL;
 	if (!event)
 		return;
 	event->state = IFIT_EVENT_MOMENTARY;
@@ -97,22 +100,18 @@ static __always_inline void tell_all(const struct __sk_buff *skb, const struct p
 	end_rounds(&r);
 }
 
-/*
- * Looks at one packet of a flow that policies with triggers accept. At egress
- * it also notes for ../xmit.bpf.c which triggers the flow is under.
- */
-static __always_inline void watch_packet(const struct __sk_buff *skb, const struct packet *pkt,
-					 const struct ifit_node *config, struct ifit_counters *count,
-					 __u64 slots, bool ingress)
+/* Tells a new flow, and one that has changed its path. */
+static __always_inline void watch_flow(const struct __sk_buff *skb, const struct packet *pkt,
+				       const struct ifit_node *config, struct ifit_counters *count,
+				       __u64 numbers, bool ingress)
 {
 	struct ifit_flow_state *state = flow_state(pkt);
-	__u64 numbers, fresh, path, before;
+	__u64 xmit, fresh, path, before;
 
 	if (!state) {
 		count->flow_states_refused += pkt->segments;
 		return;
 	}
-	numbers = triggers_of(slots);
 	path = make_path(skb->ingress_ifindex, ingress ? 0 : skb->ifindex, pkt->ttl);
 	fresh = numbers & config->new_flow_triggers & ~state->announced;
 	if (fresh) {
@@ -121,11 +120,48 @@ static __always_inline void watch_packet(const struct __sk_buff *skb, const stru
 	}
 	if (ingress)
 		return;
-	if (state->delay_triggers != (numbers & config->delay_triggers))
-		state->delay_triggers = numbers & config->delay_triggers;
+	xmit = numbers & (config->delay_triggers | config->queue_triggers);
+	if (state->xmit_triggers != xmit)
+		state->xmit_triggers = xmit;
 	before = state->path;
 	if (before == path || __sync_val_compare_and_swap(&state->path, before, path) != before)
 		return;
 	if (path_egress(before))
 		tell_all(skb, pkt, numbers & config->path_change_triggers, path, before);
+}
+
+/* Adds the packet to its flow's window, and to the bins of its triggers. */
+static __always_inline void watch_octets(const struct __sk_buff *skb, const struct packet *pkt,
+					 const struct ifit_node *config, struct ifit_counters *count,
+					 __u64 numbers, bool ingress)
+{
+	struct sample *sample = new_sample(SAMPLE_OF_PACKET);
+
+	if (!sample)
+		return;
+	sample->at.id = pkt->key.id;
+	sample->at.ifindex = skb->ifindex;
+	sample->at.direction = !ingress;
+	if (has(IFIT_FEATURE_RATE) && numbers & config->rate_triggers &&
+	    !count_rate(sample, numbers & config->rate_triggers, pkt->wire_octets, config->rate_floor, pkt->now))
+		count->flow_states_refused += pkt->segments;
+	if (has(IFIT_FEATURE_BURST) && numbers & config->burst_triggers)
+		watch_bursts(sample, pkt, config->sketch_seed, numbers & config->burst_triggers);
+}
+
+/*
+ * Looks at one packet of a flow that policies with triggers accept. At egress
+ * it also notes for ../xmit.bpf.c which triggers the flow is under.
+ */
+static __always_inline void watch_packet(const struct __sk_buff *skb, const struct packet *pkt,
+					 const struct ifit_node *config, struct ifit_counters *count,
+					 __u64 slots, bool ingress)
+{
+	__u64 numbers = triggers_of(slots);
+	__u64 counted = config->rate_triggers | config->burst_triggers;
+
+	if (numbers & ~counted)
+		watch_flow(skb, pkt, config, count, numbers, ingress);
+	if (has(IFIT_FEATURE_RATE | IFIT_FEATURE_BURST))
+		watch_octets(skb, pkt, config, count, numbers, ingress);
 }

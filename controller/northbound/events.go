@@ -99,7 +99,7 @@ func unit(metric string) string {
 	switch metric {
 	case "TRANSIT_DELAY", "PATH_DELAY":
 		return "ns"
-	case "QUEUE_DEPTH":
+	case "QUEUE_DEPTH", "MICROBURST":
 		return "octets"
 	case "PACKET_DROP":
 		return "packets"

@@ -12,6 +12,7 @@ const (
 	MetricPathChange   Metric = 5
 	MetricNewFlow      Metric = 6
 	MetricFlowRate     Metric = 7
+	MetricMicroburst   Metric = 8
 )
 
 // EventState tells what an event says of its trigger's condition. The values
@@ -41,13 +42,29 @@ type Event struct {
 	// Ifindex is the interface at which the condition holds.
 	Ifindex   uint32
 	Direction Direction
-	// Value and Threshold are in the metric's unit: nanoseconds for delays.
+	// Value and Threshold are in the metric's unit: nanoseconds for delays,
+	// octets for queues, octets per second for rates, octets in a millisecond
+	// for bursts.
 	// Value is 0 when a condition was cleared because its packets stopped.
 	Value, Threshold uint64
 	// The path of the flow now and before; only PATH_CHANGE sets the latter.
 	IngressIfindex, EgressIfindex                 uint32
 	PreviousIngressIfindex, PreviousEgressIfindex uint32
 	HopLimit, PreviousHopLimit                    uint8
+	// Culprits are the flows that filled the bin of a MICROBURST, the largest
+	// first; those without octets are none.
+	Culprits [MaxCulprits]Culprit
+}
+
+// MaxCulprits is how many flows the event of a burst names.
+const MaxCulprits = 8
+
+// Culprit is a flow with what it had of a bin.
+type Culprit struct {
+	ID ID
+	// Octets is never too small; it is exact where no more flows filled the
+	// bin than an event names.
+	Octets uint64
 }
 
 // HeavyFlow is one flow of a sketch's top-k list.

@@ -98,7 +98,19 @@ func TestTriggersThatCannotBeWatched(t *testing.T) {
 		{"clear above raise", func(p *Plan) {
 			p.Points[0].Policies[0].Triggers[0].Clear = 21
 			p.Points[1].Policies[0].Triggers[0].Clear = 21
-		}, "raised at 20 ns and cleared below 21 ns"},
+		}, "raised at 20 and cleared below 21"},
+		{"queue of a flow", func(p *Plan) {
+			for i := range p.Points {
+				t := &p.Points[i].Policies[0].Triggers[0]
+				t.Metric, t.PerFlow = flow.MetricQueueDepth, true
+			}
+		}, "belongs to an interface"},
+		{"rate of an interface", func(p *Plan) {
+			for i := range p.Points {
+				t := &p.Points[i].Policies[0].Triggers[0]
+				t.Metric, t.PerFlow = flow.MetricFlowRate, false
+			}
+		}, "belongs to a flow"},
 		{"different at another point", func(p *Plan) { p.Points[1].Policies[0].Triggers[0].Raise = 30 }, "different triggers"},
 		{"too many", func(p *Plan) {
 			for i := range p.Points {

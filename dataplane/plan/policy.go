@@ -134,7 +134,9 @@ type Sketch struct {
 type Trigger struct {
 	Name   string
 	Metric flow.Metric
-	// Raise and Clear are in the metric's unit: nanoseconds for delays.
+	// Raise and Clear are in the metric's unit: nanoseconds for delays, octets
+	// for queues, octets per second for rates, octets in a millisecond for
+	// bursts.
 	Raise, Clear uint64
 	// Hold is how long the condition must hold, either way, before it is told.
 	Hold time.Duration

@@ -48,9 +48,15 @@ func (t *Trigger) validate() error {
 	switch t.Metric {
 	case flow.MetricNewFlow, flow.MetricPathChange:
 		return nil
-	case flow.MetricTransitDelay:
+	case flow.MetricTransitDelay, flow.MetricQueueDepth, flow.MetricFlowRate, flow.MetricMicroburst:
 		if t.Clear > t.Raise {
-			return fmt.Errorf("raised at %d ns and cleared below %d ns", t.Raise, t.Clear)
+			return fmt.Errorf("raised at %d and cleared below %d", t.Raise, t.Clear)
+		}
+		if t.PerFlow && (t.Metric == flow.MetricQueueDepth || t.Metric == flow.MetricMicroburst) {
+			return fmt.Errorf("metric %d belongs to an interface", t.Metric)
+		}
+		if !t.PerFlow && t.Metric == flow.MetricFlowRate {
+			return fmt.Errorf("metric %d belongs to a flow", t.Metric)
 		}
 		if t.Hold < 0 {
 			return fmt.Errorf("hold time %s", t.Hold)

@@ -54,7 +54,7 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		if policy.Actions&plan.ActEvent != 0 {
 			c.EventMask |= bit
 			c.SlotTriggers[slot] = numbers.vector(policy)
-			features |= point.BPFIfitFeatureIFIT_FEATURE_EVENT
+			features |= point.BPFIfitFeatureIFIT_FEATURE_EVENT | triggerFeatures(policy.Triggers)
 		}
 		if policy.Actions&plan.ActDelay != 0 && p.ID.Direction == flow.Egress {
 			features |= point.BPFIfitFeatureIFIT_FEATURE_DELAY
@@ -127,6 +127,19 @@ func pointFeatures(p *plan.Point, marks bool) point.BPFIfitFeature {
 			f |= point.BPFIfitFeatureIFIT_FEATURE_DROP_FOREIGN
 		case plan.ForeignPass:
 			f |= point.BPFIfitFeatureIFIT_FEATURE_PASS_FOREIGN
+		}
+	}
+	return f
+}
+
+// triggerFeatures are those that some metrics need.
+func triggerFeatures(triggers []plan.Trigger) (f point.BPFIfitFeature) {
+	for i := range triggers {
+		switch triggers[i].Metric {
+		case flow.MetricFlowRate:
+			f |= point.BPFIfitFeatureIFIT_FEATURE_RATE
+		case flow.MetricMicroburst:
+			f |= point.BPFIfitFeatureIFIT_FEATURE_BURST
 		}
 	}
 	return f

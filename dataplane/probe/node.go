@@ -36,7 +36,7 @@ type node struct {
 	numbers triggerNumbers
 	// watched are the interfaces whose transmissions are watched, with the
 	// least value that matters.
-	watched map[uint32]uint64
+	watched map[uint32]floors
 	xmit    *xmitProgram
 }
 
@@ -47,12 +47,11 @@ func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
 		point.BPFMapNode, point.BPFMapLimits, point.BPFMapPostcards, point.BPFMapEvents,
 		point.BPFMapTriggers, point.BPFMapTriggerCounters, point.BPFMapFlowStates,
 		point.BPFMapFlowSequences,
+		point.BPFMapConditions, point.BPFMapWindows, point.BPFMapBursts,
 	} {
 		specs[name] = points.Maps[name]
 	}
-	for _, name := range []string{xmit.BPFMapConditions, xmit.BPFMapWatched} {
-		specs[name] = transmit.Maps[name]
-	}
+	specs[xmit.BPFMapWatched] = transmit.Maps[xmit.BPFMapWatched]
 	return specs
 }
 
@@ -81,7 +80,7 @@ func newNode(specs map[string]*ebpf.MapSpec) (*node, error) {
 }
 
 func makeNode(specs map[string]*ebpf.MapSpec, open func(string, *ebpf.MapSpec) (*ebpf.Map, error)) (_ *node, err error) {
-	n := &node{maps: make(map[string]*ebpf.Map), watched: make(map[uint32]uint64)}
+	n := &node{maps: make(map[string]*ebpf.Map), watched: make(map[uint32]floors)}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -217,6 +216,10 @@ func widen(next, former point.BPFIfitNode) point.BPFIfitNode {
 	next.DelayTriggers |= former.DelayTriggers
 	next.NewFlowTriggers |= former.NewFlowTriggers
 	next.PathChangeTriggers |= former.PathChangeTriggers
+	next.QueueTriggers |= former.QueueTriggers
+	next.RateTriggers |= former.RateTriggers
+	next.BurstTriggers |= former.BurstTriggers
+	next.RateFloor = min(next.RateFloor, former.RateFloor)
 	return next
 }
 

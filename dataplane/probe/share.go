@@ -89,10 +89,8 @@ func (w watching) union(next watching) watching {
 		triggers: maps.Clone(w.triggers), floors: maps.Clone(w.floors),
 	}
 	maps.Copy(out.triggers, next.triggers)
-	for ifindex, floor := range next.floors {
-		if had, ok := out.floors[ifindex]; !ok || floor < had {
-			out.floors[ifindex] = floor
-		}
+	for ifindex, f := range next.floors {
+		out.floors[ifindex] = f.least(out.floor(ifindex))
 	}
 	return out
 }

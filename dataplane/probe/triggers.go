@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 
 	"github.com/cilium/ebpf"
 
@@ -119,39 +120,75 @@ func (n triggerNumbers) vector(policy *plan.Policy) uint64 {
 type watching struct {
 	numbers  triggerNumbers
 	triggers map[uint32]point.BPFIfitTrigger
-	floors   map[uint32]uint64
+	floors   map[uint32]floors
 	config   point.BPFIfitNode
 }
+
+// floors are the least values that matter at an interface, by metric.
+type floors struct{ delay, queue uint64 }
+
+// unwatched is the floor where no trigger watches.
+const unwatched = math.MaxUint64
+
+func (f floors) least(g floors) floors {
+	return floors{min(f.delay, g.delay), min(f.queue, g.queue)}
+}
+
+// floor is that of an interface.
+func (w *watching) floor(ifindex uint32) floors {
+	if f, ok := w.floors[ifindex]; ok {
+		return f
+	}
+	return floors{unwatched, unwatched}
+}
+
+// windows are those of a second in which rates are counted.
+const windows = 10
 
 // watchingFor completes a configuration by the triggers of a plan.
 func watchingFor(p *plan.Plan, numbers triggerNumbers, config point.BPFIfitNode) watching {
 	w := watching{
 		numbers: numbers, config: config,
-		triggers: make(map[uint32]point.BPFIfitTrigger), floors: make(map[uint32]uint64),
+		triggers: make(map[uint32]point.BPFIfitTrigger), floors: make(map[uint32]floors),
 	}
-	w.config.DelayTriggers, w.config.NewFlowTriggers, w.config.PathChangeTriggers = 0, 0, 0
+	c := &w.config
+	c.DelayTriggers, c.NewFlowTriggers, c.PathChangeTriggers = 0, 0, 0
+	c.QueueTriggers, c.RateTriggers, c.BurstTriggers, c.RateFloor = 0, 0, 0, unwatched
 	for policy, at := range eventPolicies(p) {
 		for i := range policy.Triggers {
 			t := &policy.Triggers[i]
 			number := numbers.of[nameTrigger(policy, i)]
 			w.triggers[number] = newTrigger(policy, i)
-			switch t.Metric {
-			case flow.MetricTransitDelay:
-				w.config.DelayTriggers |= 1 << number
-				if at.ID.Direction == flow.Egress {
-					floor, ok := w.floors[at.ID.Ifindex]
-					if !ok || t.Raise < floor {
-						w.floors[at.ID.Ifindex] = t.Raise
-					}
-				}
-			case flow.MetricNewFlow:
-				w.config.NewFlowTriggers |= 1 << number
-			case flow.MetricPathChange:
-				w.config.PathChangeTriggers |= 1 << number
-			}
+			w.watch(t, number, at.ID)
 		}
 	}
 	return w
+}
+
+// watch notes a trigger at a point under its metric.
+func (w *watching) watch(t *plan.Trigger, number uint32, at plan.PointID) {
+	c, bit := &w.config, uint64(1)<<number
+	floor := floors{unwatched, unwatched}
+	switch t.Metric {
+	case flow.MetricTransitDelay:
+		c.DelayTriggers |= bit
+		floor.delay = t.Raise
+	case flow.MetricQueueDepth:
+		c.QueueTriggers |= bit
+		floor.queue = t.Raise
+	case flow.MetricNewFlow:
+		c.NewFlowTriggers |= bit
+	case flow.MetricPathChange:
+		c.PathChangeTriggers |= bit
+	case flow.MetricFlowRate:
+		c.RateTriggers |= bit
+		c.RateFloor = min(c.RateFloor, (t.Raise+windows-1)/windows)
+	case flow.MetricMicroburst:
+		c.BurstTriggers |= bit
+	}
+	if at.Direction == flow.Egress && floor != (floors{unwatched, unwatched}) {
+		w.floors[at.Ifindex] = floor.least(w.floor(at.Ifindex))
+	}
 }
 
 func newTrigger(policy *plan.Policy, index int) point.BPFIfitTrigger {
@@ -190,29 +227,29 @@ func (n *node) putTriggers(triggers map[uint32]point.BPFIfitTrigger, clear map[t
 const attentive = uint64(3e9)
 
 // putFloors sets the interfaces whose transmissions are watched.
-func (n *node) putFloors(floors map[uint32]uint64) error {
+func (n *node) putFloors(want map[uint32]floors) error {
 	now, err := monotonic()
 	if err != nil {
 		return err
 	}
 	m := n.maps[xmit.BPFMapWatched]
-	for ifindex, floor := range floors {
-		if had, ok := n.watched[ifindex]; ok && had == floor {
+	for ifindex, f := range want {
+		if had, ok := n.watched[ifindex]; ok && had == f {
 			continue
 		}
-		if err := m.Put(ifindex, xmit.BPFIfitWatched{Floor: floor, AttentiveUntil: now + attentive}); err != nil {
+		if err := m.Put(ifindex, xmit.BPFIfitWatched{DelayFloor: f.delay, QueueFloor: f.queue, AttentiveUntil: now + attentive}); err != nil {
 			return fmt.Errorf("watch interface %d: %w", ifindex, err)
 		}
 	}
 	for ifindex := range n.watched {
-		if _, ok := floors[ifindex]; ok {
+		if _, ok := want[ifindex]; ok {
 			continue
 		}
 		if err := m.Delete(ifindex); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("watch interface %d no more: %w", ifindex, err)
 		}
 	}
-	n.watched = maps.Clone(floors)
+	n.watched = maps.Clone(want)
 	return nil
 }
 
@@ -221,7 +258,7 @@ func (n *node) readWatched() error {
 	var w xmit.BPFIfitWatched
 	it := n.maps[xmit.BPFMapWatched].Iterate()
 	for it.Next(&ifindex, &w) {
-		n.watched[ifindex] = w.Floor
+		n.watched[ifindex] = floors{w.DelayFloor, w.QueueFloor}
 	}
 	if err := it.Err(); err != nil {
 		return fmt.Errorf("read watched interfaces: %w", err)

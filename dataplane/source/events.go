@@ -1,9 +1,11 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -37,7 +39,8 @@ func NewEvents(engine *probe.Engine, log *slog.Logger) (*Events, error) {
 	}
 	e := &Events{engine: engine, log: log}
 	r, err := openRing(engine.EventRing(), &ring[flow.Event]{
-		wait: eventWait, size: int(unsafe.Sizeof(point.BPFIfitEvent{})), decode: decodeEvent, idle: e.sweep,
+		wait: eventWait, size: int(unsafe.Sizeof(point.BPFIfitEvent{})),
+		larger: int(unsafe.Sizeof(point.BPFIfitBurstEvent{})), decode: decodeEvent, idle: e.sweep,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -92,4 +95,21 @@ func decodeEvent(sample []byte, clock *Clock, out *flow.Event) {
 		HopLimit:               in.HopLimit,
 		PreviousHopLimit:       in.PreviousHopLimit,
 	}
+	if len(sample) > int(unsafe.Sizeof(point.BPFIfitEvent{})) && out.State == flow.EventRaised {
+		decodeCulprits((*point.BPFIfitBurstEvent)(unsafe.Pointer(unsafe.SliceData(sample))), out)
+	}
+}
+
+// decodeCulprits sorts the flows of a burst by size.
+func decodeCulprits(in *point.BPFIfitBurstEvent, out *flow.Event) {
+	n := 0
+	for i := range in.Culprit {
+		if c := &in.Culprit[i]; c.Octets > 0 && n < len(out.Culprits) {
+			out.Culprits[n] = flow.Culprit{ID: ID(&c.Id), Octets: c.Octets}
+			n++
+		}
+	}
+	slices.SortFunc(out.Culprits[:n], func(a, b flow.Culprit) int {
+		return cmp.Or(cmp.Compare(b.Octets, a.Octets), a.ID.Compare(b.ID))
+	})
 }

@@ -18,8 +18,8 @@ type ring[T any] struct {
 	// wait is how long samples may lie in the buffer when nothing wakes the
 	// reader.
 	wait time.Duration
-	// size of a sample in octets.
-	size int
+	// size of a sample in octets; some may have the larger size, 0 for none.
+	size, larger int
 	// decode writes one sample over out.
 	decode func(sample []byte, clock *Clock, out *T)
 	// idle is called whenever the reader has waited; nil for nothing.
@@ -83,7 +83,7 @@ func (r *ring[T]) fill(batch []T, clock *Clock) int {
 			}
 			break
 		}
-		if len(sample) != r.size {
+		if len(sample) != r.size && (r.larger == 0 || len(sample) != r.larger) {
 			r.malformed.Add(1)
 			continue
 		}

@@ -661,18 +661,20 @@ const (
 	OpenifitTypes_METRIC_UNSET E_OpenifitTypes_METRIC = 0
 	// OpenifitTypes_METRIC_FLOW_RATE corresponds to the value FLOW_RATE of OpenifitTypes_METRIC
 	OpenifitTypes_METRIC_FLOW_RATE E_OpenifitTypes_METRIC = 1
+	// OpenifitTypes_METRIC_MICROBURST corresponds to the value MICROBURST of OpenifitTypes_METRIC
+	OpenifitTypes_METRIC_MICROBURST E_OpenifitTypes_METRIC = 2
 	// OpenifitTypes_METRIC_NEW_FLOW corresponds to the value NEW_FLOW of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_NEW_FLOW E_OpenifitTypes_METRIC = 2
+	OpenifitTypes_METRIC_NEW_FLOW E_OpenifitTypes_METRIC = 3
 	// OpenifitTypes_METRIC_PACKET_DROP corresponds to the value PACKET_DROP of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_PACKET_DROP E_OpenifitTypes_METRIC = 3
+	OpenifitTypes_METRIC_PACKET_DROP E_OpenifitTypes_METRIC = 4
 	// OpenifitTypes_METRIC_PATH_CHANGE corresponds to the value PATH_CHANGE of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_PATH_CHANGE E_OpenifitTypes_METRIC = 4
+	OpenifitTypes_METRIC_PATH_CHANGE E_OpenifitTypes_METRIC = 5
 	// OpenifitTypes_METRIC_PATH_DELAY corresponds to the value PATH_DELAY of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_PATH_DELAY E_OpenifitTypes_METRIC = 5
+	OpenifitTypes_METRIC_PATH_DELAY E_OpenifitTypes_METRIC = 6
 	// OpenifitTypes_METRIC_QUEUE_DEPTH corresponds to the value QUEUE_DEPTH of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_QUEUE_DEPTH E_OpenifitTypes_METRIC = 6
+	OpenifitTypes_METRIC_QUEUE_DEPTH E_OpenifitTypes_METRIC = 7
 	// OpenifitTypes_METRIC_TRANSIT_DELAY corresponds to the value TRANSIT_DELAY of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_TRANSIT_DELAY E_OpenifitTypes_METRIC = 7
+	OpenifitTypes_METRIC_TRANSIT_DELAY E_OpenifitTypes_METRIC = 8
 )
 
 // E_OpenifitTypes_MarkField is a derived int64 type which is used to represent

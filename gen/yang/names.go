@@ -39,6 +39,8 @@ type (
 	Event                                                  = OpenifitAgent_Ifit_Events_Event
 	EventState                                             = E_OpenifitTypes_EventState
 	Event_State                                            = OpenifitAgent_Ifit_Events_Event_State
+	Event_State_Culprit                                    = OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+	Event_State_Culprits                                   = OpenifitAgent_Ifit_Events_Event_State_Culprits
 	Events                                                 = OpenifitAgent_Ifit_Events
 	ExportEncoding                                         = E_OpenifitTypes_ExportEncoding
 	ExportProtocol                                         = E_OpenifitTypes_ExportProtocol
@@ -238,6 +240,7 @@ const (
 	InterfaceRole_MONITOR                    = OpenifitTypes_InterfaceRole_MONITOR
 	InterfaceRole_UNSET                      = OpenifitTypes_InterfaceRole_UNSET
 	METRIC_FLOW_RATE                         = OpenifitTypes_METRIC_FLOW_RATE
+	METRIC_MICROBURST                        = OpenifitTypes_METRIC_MICROBURST
 	METRIC_NEW_FLOW                          = OpenifitTypes_METRIC_NEW_FLOW
 	METRIC_PACKET_DROP                       = OpenifitTypes_METRIC_PACKET_DROP
 	METRIC_PATH_CHANGE                       = OpenifitTypes_METRIC_PATH_CHANGE

@@ -217,34 +217,55 @@ func (*OpenifitAgent_Ifit_Events_Event) ΛBelongingModule() string {
 
 // OpenifitAgent_Ifit_Events_Event_State represents the /openifit-agent/ifit/events/event/state YANG schema element.
 type OpenifitAgent_Ifit_Events_Event_State struct {
-	DestinationAddress       *string                    `path:"destination-address" module:"openifit-agent"`
-	DestinationPort          *uint16                    `path:"destination-port" module:"openifit-agent"`
-	Direction                E_OpenifitTypes_Direction  `path:"direction" module:"openifit-agent"`
-	EgressInterface          *uint32                    `path:"egress-interface" module:"openifit-agent"`
-	EventState               E_OpenifitTypes_EventState `path:"event-state" module:"openifit-agent"`
-	Generation               *uint32                    `path:"generation" module:"openifit-agent"`
-	HopLimit                 *uint8                     `path:"hop-limit" module:"openifit-agent"`
-	Id                       *uint64                    `path:"id" module:"openifit-agent"`
-	IngressInterface         *uint32                    `path:"ingress-interface" module:"openifit-agent"`
-	Interface                *string                    `path:"interface" module:"openifit-agent"`
-	Metric                   E_OpenifitTypes_METRIC     `path:"metric" module:"openifit-agent"`
-	Policy                   *string                    `path:"policy" module:"openifit-agent"`
-	PreviousEgressInterface  *uint32                    `path:"previous-egress-interface" module:"openifit-agent"`
-	PreviousHopLimit         *uint8                     `path:"previous-hop-limit" module:"openifit-agent"`
-	PreviousIngressInterface *uint32                    `path:"previous-ingress-interface" module:"openifit-agent"`
-	Protocol                 *uint8                     `path:"protocol" module:"openifit-agent"`
-	SourceAddress            *string                    `path:"source-address" module:"openifit-agent"`
-	SourcePort               *uint16                    `path:"source-port" module:"openifit-agent"`
-	Threshold                *uint64                    `path:"threshold" module:"openifit-agent"`
-	Time                     *uint64                    `path:"time" module:"openifit-agent"`
-	Trigger                  *string                    `path:"trigger" module:"openifit-agent"`
-	Value                    *uint64                    `path:"value" module:"openifit-agent"`
+	Culprits                 *OpenifitAgent_Ifit_Events_Event_State_Culprits `path:"culprits" module:"openifit-agent"`
+	DestinationAddress       *string                                         `path:"destination-address" module:"openifit-agent"`
+	DestinationPort          *uint16                                         `path:"destination-port" module:"openifit-agent"`
+	Direction                E_OpenifitTypes_Direction                       `path:"direction" module:"openifit-agent"`
+	EgressInterface          *uint32                                         `path:"egress-interface" module:"openifit-agent"`
+	EventState               E_OpenifitTypes_EventState                      `path:"event-state" module:"openifit-agent"`
+	Generation               *uint32                                         `path:"generation" module:"openifit-agent"`
+	HopLimit                 *uint8                                          `path:"hop-limit" module:"openifit-agent"`
+	Id                       *uint64                                         `path:"id" module:"openifit-agent"`
+	IngressInterface         *uint32                                         `path:"ingress-interface" module:"openifit-agent"`
+	Interface                *string                                         `path:"interface" module:"openifit-agent"`
+	Metric                   E_OpenifitTypes_METRIC                          `path:"metric" module:"openifit-agent"`
+	Policy                   *string                                         `path:"policy" module:"openifit-agent"`
+	PreviousEgressInterface  *uint32                                         `path:"previous-egress-interface" module:"openifit-agent"`
+	PreviousHopLimit         *uint8                                          `path:"previous-hop-limit" module:"openifit-agent"`
+	PreviousIngressInterface *uint32                                         `path:"previous-ingress-interface" module:"openifit-agent"`
+	Protocol                 *uint8                                          `path:"protocol" module:"openifit-agent"`
+	SourceAddress            *string                                         `path:"source-address" module:"openifit-agent"`
+	SourcePort               *uint16                                         `path:"source-port" module:"openifit-agent"`
+	Threshold                *uint64                                         `path:"threshold" module:"openifit-agent"`
+	Time                     *uint64                                         `path:"time" module:"openifit-agent"`
+	Trigger                  *string                                         `path:"trigger" module:"openifit-agent"`
+	Value                    *uint64                                         `path:"value" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Events_Event_State implements the yang.GoStruct
 // interface. This allows functions that need to handle this struct to
 // identify it as being generated by ygen.
 func (*OpenifitAgent_Ifit_Events_Event_State) IsYANGGoStruct() {}
+
+// GetOrCreateCulprits retrieves the value of the Culprits field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Events_Event_State) GetOrCreateCulprits() *OpenifitAgent_Ifit_Events_Event_State_Culprits {
+	if t.Culprits != nil {
+		return t.Culprits
+	}
+	t.Culprits = &OpenifitAgent_Ifit_Events_Event_State_Culprits{}
+	return t.Culprits
+}
+
+// GetCulprits returns the value of the Culprits struct pointer
+// from OpenifitAgent_Ifit_Events_Event_State. If the receiver or the field Culprits is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Events_Event_State) GetCulprits() *OpenifitAgent_Ifit_Events_Event_State_Culprits {
+	if t != nil && t.Culprits != nil {
+		return t.Culprits
+	}
+	return nil
+}
 
 // GetDestinationAddress retrieves the value of the leaf DestinationAddress from the OpenifitAgent_Ifit_Events_Event_State
 // struct. If the field is unset but has a default value in the YANG schema,
@@ -620,6 +641,279 @@ func (t *OpenifitAgent_Ifit_Events_Event_State) ΛEnumTypeMap() map[string][]ref
 // ΛBelongingModule returns the name of the module that defines the namespace
 // of OpenifitAgent_Ifit_Events_Event_State.
 func (*OpenifitAgent_Ifit_Events_Event_State) ΛBelongingModule() string {
+	return "openifit-agent"
+}
+
+// OpenifitAgent_Ifit_Events_Event_State_Culprits represents the /openifit-agent/ifit/events/event/state/culprits YANG schema element.
+type OpenifitAgent_Ifit_Events_Event_State_Culprits struct {
+	Culprit map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit `path:"culprit" module:"openifit-agent"`
+}
+
+// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Events_Event_State_Culprits implements the yang.GoStruct
+// interface. This allows functions that need to handle this struct to
+// identify it as being generated by ygen.
+func (*OpenifitAgent_Ifit_Events_Event_State_Culprits) IsYANGGoStruct() {}
+
+// NewCulprit creates a new entry in the Culprit list of the
+// OpenifitAgent_Ifit_Events_Event_State_Culprits struct. The keys of the list are populated from the input
+// arguments.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) NewCulprit(Rank uint8) (*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit, error) {
+
+	// Initialise the list within the receiver struct if it has not already been
+	// created.
+	if t.Culprit == nil {
+		t.Culprit = make(map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit)
+	}
+
+	key := Rank
+
+	// Ensure that this key has not already been used in the
+	// list. Keyed YANG lists do not allow duplicate keys to
+	// be created.
+	if _, ok := t.Culprit[key]; ok {
+		return nil, fmt.Errorf("duplicate key %v for list Culprit", key)
+	}
+
+	t.Culprit[key] = &OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit{
+		Rank: &Rank,
+	}
+
+	return t.Culprit[key], nil
+}
+
+// GetOrCreateCulpritMap returns the list (map) from OpenifitAgent_Ifit_Events_Event_State_Culprits.
+//
+// It initializes the field if not already initialized.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) GetOrCreateCulpritMap() map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit {
+	if t.Culprit == nil {
+		t.Culprit = make(map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit)
+	}
+	return t.Culprit
+}
+
+// GetOrCreateCulprit retrieves the value with the specified keys from
+// the receiver OpenifitAgent_Ifit_Events_Event_State_Culprits. If the entry does not exist, then it is created.
+// It returns the existing or new list member.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) GetOrCreateCulprit(Rank uint8) *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit {
+
+	key := Rank
+
+	if v, ok := t.Culprit[key]; ok {
+		return v
+	}
+	// Panic if we receive an error, since we should have retrieved an existing
+	// list member. This allows chaining of GetOrCreate methods.
+	v, err := t.NewCulprit(Rank)
+	if err != nil {
+		panic(fmt.Sprintf("GetOrCreateCulprit got unexpected error: %v", err))
+	}
+	return v
+}
+
+// GetCulprit retrieves the value with the specified key from
+// the Culprit map field of OpenifitAgent_Ifit_Events_Event_State_Culprits. If the receiver is nil, or
+// the specified key is not present in the list, nil is returned such that Get*
+// methods may be safely chained.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) GetCulprit(Rank uint8) *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit {
+
+	if t == nil {
+		return nil
+	}
+
+	key := Rank
+
+	if lm, ok := t.Culprit[key]; ok {
+		return lm
+	}
+	return nil
+}
+
+// Validate validates s against the YANG schema corresponding to its type.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) ΛValidate(opts ...ygot.ValidationOption) error {
+	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Events_Event_State_Culprits"], t, opts...); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Validate validates s against the YANG schema corresponding to its type.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) Validate(opts ...ygot.ValidationOption) error {
+	return t.ΛValidate(opts...)
+}
+
+// ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
+// that are included in the generated code.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) ΛEnumTypeMap() map[string][]reflect.Type {
+	return ΛEnumTypes
+}
+
+// ΛBelongingModule returns the name of the module that defines the namespace
+// of OpenifitAgent_Ifit_Events_Event_State_Culprits.
+func (*OpenifitAgent_Ifit_Events_Event_State_Culprits) ΛBelongingModule() string {
+	return "openifit-agent"
+}
+
+// OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit represents the /openifit-agent/ifit/events/event/state/culprits/culprit YANG schema element.
+type OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit struct {
+	DestinationAddress *string `path:"destination-address" module:"openifit-agent"`
+	DestinationPort    *uint16 `path:"destination-port" module:"openifit-agent"`
+	Octets             *uint64 `path:"octets" module:"openifit-agent"`
+	Protocol           *uint8  `path:"protocol" module:"openifit-agent"`
+	Rank               *uint8  `path:"rank" module:"openifit-agent"`
+	SourceAddress      *string `path:"source-address" module:"openifit-agent"`
+	SourcePort         *uint16 `path:"source-port" module:"openifit-agent"`
+}
+
+// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit implements the yang.GoStruct
+// interface. This allows functions that need to handle this struct to
+// identify it as being generated by ygen.
+func (*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) IsYANGGoStruct() {}
+
+// GetDestinationAddress retrieves the value of the leaf DestinationAddress from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if DestinationAddress is set, it can
+// safely use t.GetDestinationAddress() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.DestinationAddress == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetDestinationAddress() string {
+	if t == nil || t.DestinationAddress == nil {
+		return ""
+	}
+	return *t.DestinationAddress
+}
+
+// GetDestinationPort retrieves the value of the leaf DestinationPort from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if DestinationPort is set, it can
+// safely use t.GetDestinationPort() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.DestinationPort == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetDestinationPort() uint16 {
+	if t == nil || t.DestinationPort == nil {
+		return 0
+	}
+	return *t.DestinationPort
+}
+
+// GetOctets retrieves the value of the leaf Octets from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Octets is set, it can
+// safely use t.GetOctets() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Octets == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetOctets() uint64 {
+	if t == nil || t.Octets == nil {
+		return 0
+	}
+	return *t.Octets
+}
+
+// GetProtocol retrieves the value of the leaf Protocol from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Protocol is set, it can
+// safely use t.GetProtocol() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Protocol == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetProtocol() uint8 {
+	if t == nil || t.Protocol == nil {
+		return 0
+	}
+	return *t.Protocol
+}
+
+// GetRank retrieves the value of the leaf Rank from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Rank is set, it can
+// safely use t.GetRank() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Rank == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetRank() uint8 {
+	if t == nil || t.Rank == nil {
+		return 0
+	}
+	return *t.Rank
+}
+
+// GetSourceAddress retrieves the value of the leaf SourceAddress from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if SourceAddress is set, it can
+// safely use t.GetSourceAddress() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.SourceAddress == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetSourceAddress() string {
+	if t == nil || t.SourceAddress == nil {
+		return ""
+	}
+	return *t.SourceAddress
+}
+
+// GetSourcePort retrieves the value of the leaf SourcePort from the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if SourcePort is set, it can
+// safely use t.GetSourcePort() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.SourcePort == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) GetSourcePort() uint16 {
+	if t == nil || t.SourcePort == nil {
+		return 0
+	}
+	return *t.SourcePort
+}
+
+// ΛListKeyMap returns the keys of the OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit struct, which is a YANG list entry.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) ΛListKeyMap() (map[string]interface{}, error) {
+	if t.Rank == nil {
+		return nil, fmt.Errorf("nil value for key Rank")
+	}
+
+	return map[string]interface{}{
+		"rank": *t.Rank,
+	}, nil
+}
+
+// Validate validates s against the YANG schema corresponding to its type.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) ΛValidate(opts ...ygot.ValidationOption) error {
+	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit"], t, opts...); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Validate validates s against the YANG schema corresponding to its type.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) Validate(opts ...ygot.ValidationOption) error {
+	return t.ΛValidate(opts...)
+}
+
+// ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
+// that are included in the generated code.
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) ΛEnumTypeMap() map[string][]reflect.Type {
+	return ΛEnumTypes
+}
+
+// ΛBelongingModule returns the name of the module that defines the namespace
+// of OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit.
+func (*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit) ΛBelongingModule() string {
 	return "openifit-agent"
 }
 
@@ -1570,311 +1864,5 @@ func (t *OpenifitAgent_Ifit_Limits) ΛEnumTypeMap() map[string][]reflect.Type { 
 // ΛBelongingModule returns the name of the module that defines the namespace
 // of OpenifitAgent_Ifit_Limits.
 func (*OpenifitAgent_Ifit_Limits) ΛBelongingModule() string {
-	return "openifit-agent"
-}
-
-// OpenifitAgent_Ifit_Limits_Config represents the /openifit-agent/ifit/limits/config YANG schema element.
-type OpenifitAgent_Ifit_Limits_Config struct {
-	MaxCpuPercent               *float64 `path:"max-cpu-percent" module:"openifit-agent"`
-	MaxEvents                   *uint32  `path:"max-events" module:"openifit-agent"`
-	MaxExportOctetsPerSecond    *uint64  `path:"max-export-octets-per-second" module:"openifit-agent"`
-	MaxFlowsPerPoint            *uint32  `path:"max-flows-per-point" module:"openifit-agent"`
-	MaxMapBytes                 *uint64  `path:"max-map-bytes" module:"openifit-agent"`
-	MaxPolicies                 *uint32  `path:"max-policies" module:"openifit-agent"`
-	MaxSelectedPacketsPerSecond *uint64  `path:"max-selected-packets-per-second" module:"openifit-agent"`
-}
-
-// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Limits_Config implements the yang.GoStruct
-// interface. This allows functions that need to handle this struct to
-// identify it as being generated by ygen.
-func (*OpenifitAgent_Ifit_Limits_Config) IsYANGGoStruct() {}
-
-// GetMaxCpuPercent retrieves the value of the leaf MaxCpuPercent from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxCpuPercent is set, it can
-// safely use t.GetMaxCpuPercent() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxCpuPercent == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxCpuPercent() float64 {
-	if t == nil || t.MaxCpuPercent == nil {
-		return 0.0
-	}
-	return *t.MaxCpuPercent
-}
-
-// GetMaxEvents retrieves the value of the leaf MaxEvents from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxEvents is set, it can
-// safely use t.GetMaxEvents() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxEvents == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxEvents() uint32 {
-	if t == nil || t.MaxEvents == nil {
-		return 1024
-	}
-	return *t.MaxEvents
-}
-
-// GetMaxExportOctetsPerSecond retrieves the value of the leaf MaxExportOctetsPerSecond from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxExportOctetsPerSecond is set, it can
-// safely use t.GetMaxExportOctetsPerSecond() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxExportOctetsPerSecond == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxExportOctetsPerSecond() uint64 {
-	if t == nil || t.MaxExportOctetsPerSecond == nil {
-		return 0
-	}
-	return *t.MaxExportOctetsPerSecond
-}
-
-// GetMaxFlowsPerPoint retrieves the value of the leaf MaxFlowsPerPoint from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxFlowsPerPoint is set, it can
-// safely use t.GetMaxFlowsPerPoint() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxFlowsPerPoint == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxFlowsPerPoint() uint32 {
-	if t == nil || t.MaxFlowsPerPoint == nil {
-		return 65536
-	}
-	return *t.MaxFlowsPerPoint
-}
-
-// GetMaxMapBytes retrieves the value of the leaf MaxMapBytes from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxMapBytes is set, it can
-// safely use t.GetMaxMapBytes() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxMapBytes == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxMapBytes() uint64 {
-	if t == nil || t.MaxMapBytes == nil {
-		return 0
-	}
-	return *t.MaxMapBytes
-}
-
-// GetMaxPolicies retrieves the value of the leaf MaxPolicies from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxPolicies is set, it can
-// safely use t.GetMaxPolicies() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxPolicies == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxPolicies() uint32 {
-	if t == nil || t.MaxPolicies == nil {
-		return 1024
-	}
-	return *t.MaxPolicies
-}
-
-// GetMaxSelectedPacketsPerSecond retrieves the value of the leaf MaxSelectedPacketsPerSecond from the OpenifitAgent_Ifit_Limits_Config
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxSelectedPacketsPerSecond is set, it can
-// safely use t.GetMaxSelectedPacketsPerSecond() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxSelectedPacketsPerSecond == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxSelectedPacketsPerSecond() uint64 {
-	if t == nil || t.MaxSelectedPacketsPerSecond == nil {
-		return 0
-	}
-	return *t.MaxSelectedPacketsPerSecond
-}
-
-// Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Limits_Config) ΛValidate(opts ...ygot.ValidationOption) error {
-	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Limits_Config"], t, opts...); err != nil {
-		return err
-	}
-	return nil
-}
-
-// Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Limits_Config) Validate(opts ...ygot.ValidationOption) error {
-	return t.ΛValidate(opts...)
-}
-
-// ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
-// that are included in the generated code.
-func (t *OpenifitAgent_Ifit_Limits_Config) ΛEnumTypeMap() map[string][]reflect.Type {
-	return ΛEnumTypes
-}
-
-// ΛBelongingModule returns the name of the module that defines the namespace
-// of OpenifitAgent_Ifit_Limits_Config.
-func (*OpenifitAgent_Ifit_Limits_Config) ΛBelongingModule() string {
-	return "openifit-agent"
-}
-
-// OpenifitAgent_Ifit_Limits_State represents the /openifit-agent/ifit/limits/state YANG schema element.
-type OpenifitAgent_Ifit_Limits_State struct {
-	MaxCpuPercent               *float64 `path:"max-cpu-percent" module:"openifit-agent"`
-	MaxEvents                   *uint32  `path:"max-events" module:"openifit-agent"`
-	MaxExportOctetsPerSecond    *uint64  `path:"max-export-octets-per-second" module:"openifit-agent"`
-	MaxFlowsPerPoint            *uint32  `path:"max-flows-per-point" module:"openifit-agent"`
-	MaxMapBytes                 *uint64  `path:"max-map-bytes" module:"openifit-agent"`
-	MaxPolicies                 *uint32  `path:"max-policies" module:"openifit-agent"`
-	MaxSelectedPacketsPerSecond *uint64  `path:"max-selected-packets-per-second" module:"openifit-agent"`
-}
-
-// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Limits_State implements the yang.GoStruct
-// interface. This allows functions that need to handle this struct to
-// identify it as being generated by ygen.
-func (*OpenifitAgent_Ifit_Limits_State) IsYANGGoStruct() {}
-
-// GetMaxCpuPercent retrieves the value of the leaf MaxCpuPercent from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxCpuPercent is set, it can
-// safely use t.GetMaxCpuPercent() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxCpuPercent == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxCpuPercent() float64 {
-	if t == nil || t.MaxCpuPercent == nil {
-		return 0.0
-	}
-	return *t.MaxCpuPercent
-}
-
-// GetMaxEvents retrieves the value of the leaf MaxEvents from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxEvents is set, it can
-// safely use t.GetMaxEvents() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxEvents == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxEvents() uint32 {
-	if t == nil || t.MaxEvents == nil {
-		return 0
-	}
-	return *t.MaxEvents
-}
-
-// GetMaxExportOctetsPerSecond retrieves the value of the leaf MaxExportOctetsPerSecond from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxExportOctetsPerSecond is set, it can
-// safely use t.GetMaxExportOctetsPerSecond() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxExportOctetsPerSecond == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxExportOctetsPerSecond() uint64 {
-	if t == nil || t.MaxExportOctetsPerSecond == nil {
-		return 0
-	}
-	return *t.MaxExportOctetsPerSecond
-}
-
-// GetMaxFlowsPerPoint retrieves the value of the leaf MaxFlowsPerPoint from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxFlowsPerPoint is set, it can
-// safely use t.GetMaxFlowsPerPoint() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxFlowsPerPoint == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxFlowsPerPoint() uint32 {
-	if t == nil || t.MaxFlowsPerPoint == nil {
-		return 0
-	}
-	return *t.MaxFlowsPerPoint
-}
-
-// GetMaxMapBytes retrieves the value of the leaf MaxMapBytes from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxMapBytes is set, it can
-// safely use t.GetMaxMapBytes() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxMapBytes == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxMapBytes() uint64 {
-	if t == nil || t.MaxMapBytes == nil {
-		return 0
-	}
-	return *t.MaxMapBytes
-}
-
-// GetMaxPolicies retrieves the value of the leaf MaxPolicies from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxPolicies is set, it can
-// safely use t.GetMaxPolicies() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxPolicies == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxPolicies() uint32 {
-	if t == nil || t.MaxPolicies == nil {
-		return 0
-	}
-	return *t.MaxPolicies
-}
-
-// GetMaxSelectedPacketsPerSecond retrieves the value of the leaf MaxSelectedPacketsPerSecond from the OpenifitAgent_Ifit_Limits_State
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if MaxSelectedPacketsPerSecond is set, it can
-// safely use t.GetMaxSelectedPacketsPerSecond() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.MaxSelectedPacketsPerSecond == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Limits_State) GetMaxSelectedPacketsPerSecond() uint64 {
-	if t == nil || t.MaxSelectedPacketsPerSecond == nil {
-		return 0
-	}
-	return *t.MaxSelectedPacketsPerSecond
-}
-
-// Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Limits_State) ΛValidate(opts ...ygot.ValidationOption) error {
-	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Limits_State"], t, opts...); err != nil {
-		return err
-	}
-	return nil
-}
-
-// Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Limits_State) Validate(opts ...ygot.ValidationOption) error {
-	return t.ΛValidate(opts...)
-}
-
-// ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
-// that are included in the generated code.
-func (t *OpenifitAgent_Ifit_Limits_State) ΛEnumTypeMap() map[string][]reflect.Type {
-	return ΛEnumTypes
-}
-
-// ΛBelongingModule returns the name of the module that defines the namespace
-// of OpenifitAgent_Ifit_Limits_State.
-func (*OpenifitAgent_Ifit_Limits_State) ΛBelongingModule() string {
 	return "openifit-agent"
 }

@@ -27,6 +27,60 @@ const (
 	BPFIfitAlgorithmIFIT_SELECT_CRC32            BPFIfitAlgorithm = 8
 )
 
+type BPFIfitBurst struct {
+	_    structs.HostLayout
+	Lock struct {
+		_   structs.HostLayout
+		Val uint32
+	}
+	Filling uint32
+	Bin     [2]struct {
+		_       structs.HostLayout
+		Number  uint64
+		Octets  uint64
+		Tag     [8]uint64
+		Culprit [8]struct {
+			_      structs.HostLayout
+			Id     BPFIfitFlowId
+			Octets uint64
+		}
+	}
+}
+
+type BPFIfitBurstEvent struct {
+	_       structs.HostLayout
+	Event   BPFIfitEvent
+	Culprit [8]struct {
+		_      structs.HostLayout
+		Id     BPFIfitFlowId
+		Octets uint64
+	}
+}
+
+type BPFIfitBurstKey struct {
+	_          structs.HostLayout
+	Trigger    uint32
+	Generation uint32
+	Ifindex    uint32
+	Direction  uint32
+}
+
+type BPFIfitCondition struct {
+	_      structs.HostLayout
+	Word   uint64
+	LastNs uint64
+	Id     BPFIfitFlowId
+}
+
+type BPFIfitConditionKey struct {
+	_          structs.HostLayout
+	Trigger    uint32
+	Generation uint32
+	Ifindex    uint32
+	Direction  uint32
+	Id         BPFIfitFlowId
+}
+
 type BPFIfitCounters struct {
 	_                 structs.HostLayout
 	Packets           uint64
@@ -96,6 +150,8 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_DIGEST       BPFIfitFeature = 524288
 	BPFIfitFeatureIFIT_FEATURE_FLAG_MARKS   BPFIfitFeature = 1048576
 	BPFIfitFeatureIFIT_FEATURE_LABEL_MARKS  BPFIfitFeature = 2097152
+	BPFIfitFeatureIFIT_FEATURE_RATE         BPFIfitFeature = 4194304
+	BPFIfitFeatureIFIT_FEATURE_BURST        BPFIfitFeature = 8388608
 	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
 )
 
@@ -147,11 +203,11 @@ type BPFIfitFlowSequence struct {
 }
 
 type BPFIfitFlowState struct {
-	_             structs.HostLayout
-	LastNs        uint64
-	Announced     uint64
-	Path          uint64
-	DelayTriggers uint64
+	_            structs.HostLayout
+	LastNs       uint64
+	Announced    uint64
+	Path         uint64
+	XmitTriggers uint64
 }
 
 type BPFIfitLack uint32
@@ -228,6 +284,10 @@ type BPFIfitNode struct {
 	DelayTriggers      uint64
 	NewFlowTriggers    uint64
 	PathChangeTriggers uint64
+	QueueTriggers      uint64
+	RateTriggers       uint64
+	BurstTriggers      uint64
+	RateFloor          uint64
 	NetnsCookie        uint64
 	SketchSeed         uint64
 }
@@ -459,6 +519,32 @@ type BPFIfitTriggerCounters struct {
 	Refused    uint64
 }
 
+type BPFIfitWindow struct {
+	_        structs.HostLayout
+	Number   uint64
+	Amount   uint64
+	Told     uint64
+	Triggers uint64
+}
+
+type BPFIfitWindowKey struct {
+	_         structs.HostLayout
+	Id        BPFIfitFlowId
+	Ifindex   uint32
+	Direction uint32
+}
+
+type BPFSample struct {
+	_     structs.HostLayout
+	At    BPFIfitWindowKey
+	Value uint64
+	Now   uint64
+	Key   BPFIfitConditionKey
+	Quiet BPFIfitCondition
+	Fresh BPFIfitWindow
+	Burst BPFIfitBurstKey
+}
+
 type BPFSampleDesk struct {
 	_      structs.HostLayout
 	Busy   uint64
@@ -469,6 +555,8 @@ type BPFSampleDesk struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	BPFMapBursts           = "bursts"
+	BPFMapConditions       = "conditions"
 	BPFMapCounters         = "counters"
 	BPFMapDestinationPorts = "destination_ports"
 	BPFMapDestinationRules = "destination_rules"
@@ -484,6 +572,7 @@ const (
 	BPFMapPostcards        = "postcards"
 	BPFMapRuleSets         = "rule_sets"
 	BPFMapSampleDesks      = "sample_desks"
+	BPFMapSamples          = "samples"
 	BPFMapSegmentRules     = "segment_rules"
 	BPFMapSequences        = "sequences"
 	BPFMapSketchTable      = "sketch_table"
@@ -494,6 +583,7 @@ const (
 	BPFMapTriggerCounters  = "trigger_counters"
 	BPFMapTriggers         = "triggers"
 	BPFMapValueRules       = "value_rules"
+	BPFMapWindows          = "windows"
 	BPFProgIfitEgress      = "ifit_egress"
 	BPFProgIfitIngress     = "ifit_ingress"
 	BPFVarKernelLacks      = "kernel_lacks"
@@ -551,6 +641,8 @@ type BPFProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFMapSpecs struct {
+	Bursts           *ebpf.MapSpec `ebpf:"bursts"`
+	Conditions       *ebpf.MapSpec `ebpf:"conditions"`
 	Counters         *ebpf.MapSpec `ebpf:"counters"`
 	DestinationPorts *ebpf.MapSpec `ebpf:"destination_ports"`
 	DestinationRules *ebpf.MapSpec `ebpf:"destination_rules"`
@@ -566,6 +658,7 @@ type BPFMapSpecs struct {
 	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
 	RuleSets         *ebpf.MapSpec `ebpf:"rule_sets"`
 	SampleDesks      *ebpf.MapSpec `ebpf:"sample_desks"`
+	Samples          *ebpf.MapSpec `ebpf:"samples"`
 	SegmentRules     *ebpf.MapSpec `ebpf:"segment_rules"`
 	Sequences        *ebpf.MapSpec `ebpf:"sequences"`
 	SketchTable      *ebpf.MapSpec `ebpf:"sketch_table"`
@@ -576,6 +669,7 @@ type BPFMapSpecs struct {
 	TriggerCounters  *ebpf.MapSpec `ebpf:"trigger_counters"`
 	Triggers         *ebpf.MapSpec `ebpf:"triggers"`
 	ValueRules       *ebpf.MapSpec `ebpf:"value_rules"`
+	Windows          *ebpf.MapSpec `ebpf:"windows"`
 }
 
 // BPFVariableSpecs contains global variables before they are loaded into the kernel.
@@ -607,6 +701,8 @@ func (o *BPFObjects) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFMaps struct {
+	Bursts           *ebpf.Map `ebpf:"bursts"`
+	Conditions       *ebpf.Map `ebpf:"conditions"`
 	Counters         *ebpf.Map `ebpf:"counters"`
 	DestinationPorts *ebpf.Map `ebpf:"destination_ports"`
 	DestinationRules *ebpf.Map `ebpf:"destination_rules"`
@@ -622,6 +718,7 @@ type BPFMaps struct {
 	Postcards        *ebpf.Map `ebpf:"postcards"`
 	RuleSets         *ebpf.Map `ebpf:"rule_sets"`
 	SampleDesks      *ebpf.Map `ebpf:"sample_desks"`
+	Samples          *ebpf.Map `ebpf:"samples"`
 	SegmentRules     *ebpf.Map `ebpf:"segment_rules"`
 	Sequences        *ebpf.Map `ebpf:"sequences"`
 	SketchTable      *ebpf.Map `ebpf:"sketch_table"`
@@ -632,10 +729,13 @@ type BPFMaps struct {
 	TriggerCounters  *ebpf.Map `ebpf:"trigger_counters"`
 	Triggers         *ebpf.Map `ebpf:"triggers"`
 	ValueRules       *ebpf.Map `ebpf:"value_rules"`
+	Windows          *ebpf.Map `ebpf:"windows"`
 }
 
 func (m *BPFMaps) Close() error {
 	return _BPFClose(
+		m.Bursts,
+		m.Conditions,
 		m.Counters,
 		m.DestinationPorts,
 		m.DestinationRules,
@@ -651,6 +751,7 @@ func (m *BPFMaps) Close() error {
 		m.Postcards,
 		m.RuleSets,
 		m.SampleDesks,
+		m.Samples,
 		m.SegmentRules,
 		m.Sequences,
 		m.SketchTable,
@@ -661,6 +762,7 @@ func (m *BPFMaps) Close() error {
 		m.TriggerCounters,
 		m.Triggers,
 		m.ValueRules,
+		m.Windows,
 	)
 }
 

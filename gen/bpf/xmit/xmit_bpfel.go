@@ -13,6 +13,34 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type BPFIfitBurst struct {
+	_    structs.HostLayout
+	Lock struct {
+		_   structs.HostLayout
+		Val uint32
+	}
+	Filling uint32
+	Bin     [2]struct {
+		_       structs.HostLayout
+		Number  uint64
+		Octets  uint64
+		Tag     [8]uint64
+		Culprit [8]struct {
+			_      structs.HostLayout
+			Id     BPFIfitFlowId
+			Octets uint64
+		}
+	}
+}
+
+type BPFIfitBurstKey struct {
+	_          structs.HostLayout
+	Trigger    uint32
+	Generation uint32
+	Ifindex    uint32
+	Direction  uint32
+}
+
 type BPFIfitCondition struct {
 	_      structs.HostLayout
 	Word   uint64
@@ -25,7 +53,7 @@ type BPFIfitConditionKey struct {
 	Trigger    uint32
 	Generation uint32
 	Ifindex    uint32
-	Zero       uint32
+	Direction  uint32
 	Id         BPFIfitFlowId
 }
 
@@ -41,11 +69,11 @@ type BPFIfitFlowId struct {
 }
 
 type BPFIfitFlowState struct {
-	_             structs.HostLayout
-	LastNs        uint64
-	Announced     uint64
-	Path          uint64
-	DelayTriggers uint64
+	_            structs.HostLayout
+	LastNs       uint64
+	Announced    uint64
+	Path         uint64
+	XmitTriggers uint64
 }
 
 type BPFIfitLack uint32
@@ -88,6 +116,10 @@ type BPFIfitNode struct {
 	DelayTriggers      uint64
 	NewFlowTriggers    uint64
 	PathChangeTriggers uint64
+	QueueTriggers      uint64
+	RateTriggers       uint64
+	BurstTriggers      uint64
+	RateFloor          uint64
 	NetnsCookie        uint64
 	SketchSeed         uint64
 }
@@ -123,8 +155,35 @@ type BPFIfitTriggerCounters struct {
 
 type BPFIfitWatched struct {
 	_              structs.HostLayout
-	Floor          uint64
+	DelayFloor     uint64
+	QueueFloor     uint64
 	AttentiveUntil uint64
+}
+
+type BPFIfitWindow struct {
+	_        structs.HostLayout
+	Number   uint64
+	Amount   uint64
+	Told     uint64
+	Triggers uint64
+}
+
+type BPFIfitWindowKey struct {
+	_         structs.HostLayout
+	Id        BPFIfitFlowId
+	Ifindex   uint32
+	Direction uint32
+}
+
+type BPFSample struct {
+	_     structs.HostLayout
+	At    BPFIfitWindowKey
+	Value uint64
+	Now   uint64
+	Key   BPFIfitConditionKey
+	Quiet BPFIfitCondition
+	Fresh BPFIfitWindow
+	Burst BPFIfitBurstKey
 }
 
 type BPFSampleDesk struct {
@@ -137,15 +196,18 @@ type BPFSampleDesk struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	BPFMapBursts          = "bursts"
 	BPFMapConditions      = "conditions"
 	BPFMapEvents          = "events"
 	BPFMapFlowStates      = "flow_states"
 	BPFMapLimits          = "limits"
 	BPFMapNode            = "node"
 	BPFMapSampleDesks     = "sample_desks"
+	BPFMapSamples         = "samples"
 	BPFMapTriggerCounters = "trigger_counters"
 	BPFMapTriggers        = "triggers"
 	BPFMapWatched         = "watched"
+	BPFMapWindows         = "windows"
 	BPFProgIfitSweep      = "ifit_sweep"
 	BPFProgIfitXmit       = "ifit_xmit"
 	BPFVarKernelLacks     = "kernel_lacks"
@@ -201,15 +263,18 @@ type BPFProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFMapSpecs struct {
+	Bursts          *ebpf.MapSpec `ebpf:"bursts"`
 	Conditions      *ebpf.MapSpec `ebpf:"conditions"`
 	Events          *ebpf.MapSpec `ebpf:"events"`
 	FlowStates      *ebpf.MapSpec `ebpf:"flow_states"`
 	Limits          *ebpf.MapSpec `ebpf:"limits"`
 	Node            *ebpf.MapSpec `ebpf:"node"`
 	SampleDesks     *ebpf.MapSpec `ebpf:"sample_desks"`
+	Samples         *ebpf.MapSpec `ebpf:"samples"`
 	TriggerCounters *ebpf.MapSpec `ebpf:"trigger_counters"`
 	Triggers        *ebpf.MapSpec `ebpf:"triggers"`
 	Watched         *ebpf.MapSpec `ebpf:"watched"`
+	Windows         *ebpf.MapSpec `ebpf:"windows"`
 }
 
 // BPFVariableSpecs contains global variables before they are loaded into the kernel.
@@ -239,28 +304,34 @@ func (o *BPFObjects) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFMaps struct {
+	Bursts          *ebpf.Map `ebpf:"bursts"`
 	Conditions      *ebpf.Map `ebpf:"conditions"`
 	Events          *ebpf.Map `ebpf:"events"`
 	FlowStates      *ebpf.Map `ebpf:"flow_states"`
 	Limits          *ebpf.Map `ebpf:"limits"`
 	Node            *ebpf.Map `ebpf:"node"`
 	SampleDesks     *ebpf.Map `ebpf:"sample_desks"`
+	Samples         *ebpf.Map `ebpf:"samples"`
 	TriggerCounters *ebpf.Map `ebpf:"trigger_counters"`
 	Triggers        *ebpf.Map `ebpf:"triggers"`
 	Watched         *ebpf.Map `ebpf:"watched"`
+	Windows         *ebpf.Map `ebpf:"windows"`
 }
 
 func (m *BPFMaps) Close() error {
 	return _BPFClose(
+		m.Bursts,
 		m.Conditions,
 		m.Events,
 		m.FlowStates,
 		m.Limits,
 		m.Node,
 		m.SampleDesks,
+		m.Samples,
 		m.TriggerCounters,
 		m.Triggers,
 		m.Watched,
+		m.Windows,
 	)
 }
 

@@ -19,11 +19,12 @@ const (
 	PathChange   Metric = 5 // none
 	NewFlow      Metric = 6 // none
 	FlowRate     Metric = 7 // octets per second
+	Microburst   Metric = 8 // octets within a millisecond
 )
 
 var metricNames = [...]string{
 	TransitDelay: "TRANSIT_DELAY", PathDelay: "PATH_DELAY", QueueDepth: "QUEUE_DEPTH", PacketDrop: "PACKET_DROP",
-	PathChange: "PATH_CHANGE", NewFlow: "NEW_FLOW", FlowRate: "FLOW_RATE",
+	PathChange: "PATH_CHANGE", NewFlow: "NEW_FLOW", FlowRate: "FLOW_RATE", Microburst: "MICROBURST",
 }
 
 // String is the metric's name in the YANG model.

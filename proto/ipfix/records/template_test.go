@@ -165,7 +165,7 @@ func TestReaderCountsWhatItCannotRead(t *testing.T) {
 func TestNames(t *testing.T) {
 	for want, got := range map[string]string{
 		"TRANSIT_DELAY": records.TransitDelay.String(), "FLOW_RATE": records.FlowRate.String(), "Metric(0)": records.Metric(0).String(),
-		"Metric(8)": records.Metric(8).String(), "RAISED": records.Raised.String(), "MOMENTARY": records.Momentary.String(),
+		"Metric(99)": records.Metric(99).String(), "RAISED": records.Raised.String(), "MOMENTARY": records.Momentary.String(),
 		"EventState(9)": records.EventState(9).String(), "type information": records.KindTypeInformation.String(),
 		"192.0.2.1:1024 > 198.51.100.2:443 protocol 6": v4.String(),
 	} {
