@@ -65,41 +65,6 @@ func tupleOf(f traffic.FlowTruth) records.Tuple {
 	}
 }
 
-// kills is how often an agent dies in its test.
-const kills = 3
-
-func TestKilledAgentLosesNoPacketAndNoCount(t *testing.T) {
-	w := newWorld(t)
-	w.start(t)
-	set(t, w.client(t), append(base(collectorPort), update(policyM, metering))...)
-	s := w.traffic(t, traffic.Constant{Flows: 10, Rate: 5000, Payload: 100})
-	arrived := func(n uint64) {
-		t.Helper()
-		wait(t, "packets arrive", func() bool {
-			r, err := s.Report()
-			return err == nil && r.Totals.ReceivedPackets >= n
-		})
-	}
-	const observed = policyM + "/state/packets-observed"
-	var before uint64
-	for kill := range kills {
-		arrived(uint64(2000 * (2*kill + 1)))
-		before = max(before, number(t, w.client(t), observed))
-		w.kill(t)
-		arrived(uint64(2000 * (2*kill + 2)))
-		w.start(t)
-		if after := number(t, w.client(t), observed); after < before {
-			t.Errorf("%d packets observed before the kill, %d after", before, after)
-		}
-	}
-	c := w.client(t)
-	truth := w.report(t, s)
-	wait(t, "all packets are counted", func() bool { return number(t, c, observed) >= truth.Totals.SentPackets })
-	if n := number(t, c, observed); n != truth.Totals.SentPackets {
-		t.Errorf("%d packets observed, %d sent", n, truth.Totals.SentPackets)
-	}
-}
-
 func TestStoppedAgentExportsAllAndLeavesProbes(t *testing.T) {
 	w := newWorld(t)
 	collector := w.collect(t, collectorPort)

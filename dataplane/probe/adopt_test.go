@@ -24,26 +24,6 @@ func metered(pair *probetest.Pair, maxFlows uint32) plan.Plan {
 	return plan.Plan{MaxFlows: maxFlows, Points: []plan.Point{pair.Ingress(probetest.Metering(1, 1))}}
 }
 
-// setLayout makes the pins those of another version, and returns theirs.
-func setLayout(t *testing.T, pair *probetest.Pair, version uint64) uint64 {
-	t.Helper()
-	m, err := ebpf.LoadPinnedMap(filepath.Join(pair.PinDir, "layout"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	var layout [2]uint64
-	if err := m.Lookup(uint32(0), &layout); err != nil {
-		t.Fatal(err)
-	}
-	before := layout[0]
-	layout[0] = version
-	if err := m.Put(uint32(0), &layout); err != nil {
-		t.Fatal(err)
-	}
-	return before
-}
-
 // An engine of another layout touches nothing and says how to go on; one of
 // the same layout then finds all that was counted meanwhile.
 func TestOpenRefusesAnotherLayout(t *testing.T) {
@@ -54,7 +34,7 @@ func TestOpenRefusesAnotherLayout(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	own := setLayout(t, pair, 77)
+	own := probetest.SetLayout(t, pair.PinDir, 77)
 	pins, programs := pinned(t, pair.PinDir), attached(t, pair, pair.Ifindex)
 
 	stranger := pair.Engine(t)
@@ -85,7 +65,7 @@ func TestOpenRefusesAnotherLayout(t *testing.T) {
 		t.Errorf("other programs: %s", diff)
 	}
 
-	setLayout(t, pair, own)
+	probetest.SetLayout(t, pair.PinDir, own)
 	again := pair.Engine(t)
 	pair.SendUDP(t, 4, 1000, 5)
 	if got := drained(t, pair, again, 1000)[flow.PolicyRef{ID: 1, Generation: 1}]; got != 12 {
@@ -103,7 +83,7 @@ func TestOpenReplacesAnotherLayout(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	setLayout(t, pair, 77)
+	probetest.SetLayout(t, pair.PinDir, 77)
 	programs := attached(t, pair, pair.Ifindex)
 	second := pair.Open(t, probe.Config{PinDir: pair.PinDir, ReplacePins: true})
 	if diff := cmp.Diff(programs, attached(t, pair, pair.Ifindex)); diff != "" {

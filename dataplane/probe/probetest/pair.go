@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 
 	"github.com/openifit/openifit/dataplane/flow"
@@ -81,6 +82,26 @@ func PinDir(t testing.TB) string {
 		}
 	})
 	return dir
+}
+
+// SetLayout makes pins those of another version, and returns theirs.
+func SetLayout(t testing.TB, pinDir string, version uint64) uint64 {
+	t.Helper()
+	m, err := ebpf.LoadPinnedMap(filepath.Join(pinDir, "layout"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var layout [2]uint64
+	if err := m.Lookup(uint32(0), &layout); err != nil {
+		t.Fatal(err)
+	}
+	before := layout[0]
+	layout[0] = version
+	if err := m.Put(uint32(0), &layout); err != nil {
+		t.Fatal(err)
+	}
+	return before
 }
 
 // Do runs fn inside the near namespace.
