@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/openifit/openifit/agent/meter"
-	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/dataplane/probe/probetest"
@@ -52,11 +51,7 @@ func (b *being) meterUDP(t *testing.T, generation, maxFlows uint32) {
 	b.pair.Apply(t, b.engine, plan.Plan{MaxFlows: maxFlows, Points: []plan.Point{at}})
 }
 
-func (b *being) drain() error {
-	return b.pair.Do(func() error {
-		return b.records.DrainInto(b.counters, func(r *flow.Record) { b.meter.Observe(r, 0) })
-	})
-}
+func (b *being) drain() error { return b.pair.Do(b.take) }
 
 // die leaves what a kill leaves.
 func (b *being) die(t *testing.T) {
