@@ -5,12 +5,13 @@
  * passes every packet on, except those whose mark must not.
  *
  * A packet's way: parse -> foreign marks -> classify and meter -> select ->
- * sketch, watch, mark -> postcard -> unmark.
+ * sketch, watch, mark -> postcard -> unmark -> what is inside of a tunnel.
  */
 #include "lib/mark.h"
 #include "lib/postcard.h"
 #include "lib/select.h"
 #include "lib/sketch.h"
+#include "lib/tunnel.h"
 #include "lib/watch.h"
 
 /*
@@ -41,12 +42,49 @@ static __always_inline bool end_mark(struct __sk_buff *skb, struct packet *pkt, 
 	return true;
 }
 
+/* Whether no policy here wants a record of the outermost header of a packet with another one inside. */
+static __always_inline bool reads_inside_alone(const struct packet *in)
+{
+	return in && !has(IFIT_FEATURE_LAYERS);
+}
+
 /* Where policies look at marked packets alone, the others need no flow record. */
 static __always_inline bool is_of_interest(const struct packet *pkt, bool ingress)
 {
 	if (has(IFIT_FEATURE_EVERY_PACKET))
 		return true;
 	return point.policies && pkt->marked && (!ingress || pkt->stays);
+}
+
+/* What policies do that read the innermost header: nothing else changes packets or tells of single ones. */
+static __always_inline void act_inside(struct __sk_buff *skb, struct packet *in, const struct ifit_node *config)
+{
+	if (has(IFIT_FEATURE_SAMPLE))
+		in->selected = select_packet(skb, in);
+	if (has(IFIT_FEATURE_SKETCH) && in->selected & point.sketch_mask)
+		sketch_packet(in, config);
+}
+
+/* Counts what is inside of a tunnel. A global function, because the verifier would follow all of it twice. */
+__noinline int observe_inside(struct __sk_buff *skb, struct packet *in)
+{
+	const struct ifit_node *config = NULL;
+	struct ifit_counters *count = point_counters();
+
+	if (!in || !count)
+		return 0;
+	if (has(IFIT_FEATURE_SKETCH)) {
+		config = node_config();
+		if (!config)
+			return 0;
+	}
+	in->wire_octets = segmented_octets(in);
+	complete_key(in, live.ruleset);
+	in->accepted = meter(skb, in, count);
+	in->selected = in->accepted;
+	if (has(IFIT_FEATURES_OF_ACTION))
+		act_inside(skb, in, config);
+	return 0;
 }
 
 /* What policies do with the packet, beyond counting it. */
@@ -72,6 +110,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 {
 	const struct ifit_node *config = NULL;
 	struct ifit_counters *count = point_counters();
+	struct packet *in = NULL;
 	struct packet pkt;
 
 	if (!count)
@@ -97,6 +136,8 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 	}
 	if (pkt.truncated)
 		count->truncated += pkt.segments;
+	if (has(IFIT_FEATURE_TUNNEL))
+		in = look_inside(skb, &pkt, count);
 	pkt.wire_octets = segmented_octets(&pkt);
 	count->octets += pkt.wire_octets;
 
@@ -110,7 +151,8 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 	if (ingress && has(IFIT_FEATURE_CODE_POINTS) && pkt.marked)
 		pkt.stays = is_delivered_here(skb, &pkt);
 
-	if (is_of_interest(&pkt, ingress)) {
+	pkt.accepted = 0;
+	if (!reads_inside_alone(in) && is_of_interest(&pkt, ingress)) {
 		complete_key(&pkt, live.ruleset);
 		pkt.accepted = meter(skb, &pkt, count);
 		pkt.selected = pkt.accepted;
@@ -119,6 +161,10 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 	}
 	if (has(IFIT_FEATURE_CODE_POINTS) && !end_mark(skb, &pkt, config, count, ingress))
 		return TCX_DROP;
+	if (in) {
+		take_over(in, &pkt);
+		observe_inside(skb, in);
+	}
 	return TCX_NEXT;
 }
 

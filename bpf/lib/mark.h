@@ -111,6 +111,9 @@ static __noinline bool is_delivered_here(struct __sk_buff *skb, const struct pac
 	};
 	int result;
 
+	/* Its label decides, not its address. */
+	if (pkt->labelled)
+		return false;
 	if (pkt->ipv4) {
 		fib.family = AF_INET;
 		fib.tos = pkt->wire_dscp << 2;

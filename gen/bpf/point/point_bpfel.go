@@ -566,6 +566,7 @@ const (
 	BPFMapFlowStates       = "flow_states"
 	BPFMapFlowTable        = "flow_table"
 	BPFMapFlowTables       = "flow_tables"
+	BPFMapInnerPackets     = "inner_packets"
 	BPFMapLimits           = "limits"
 	BPFMapNode             = "node"
 	BPFMapPolicyCounters   = "policy_counters"
@@ -652,6 +653,7 @@ type BPFMapSpecs struct {
 	FlowStates       *ebpf.MapSpec `ebpf:"flow_states"`
 	FlowTable        *ebpf.MapSpec `ebpf:"flow_table"`
 	FlowTables       *ebpf.MapSpec `ebpf:"flow_tables"`
+	InnerPackets     *ebpf.MapSpec `ebpf:"inner_packets"`
 	Limits           *ebpf.MapSpec `ebpf:"limits"`
 	Node             *ebpf.MapSpec `ebpf:"node"`
 	PolicyCounters   *ebpf.MapSpec `ebpf:"policy_counters"`
@@ -712,6 +714,7 @@ type BPFMaps struct {
 	FlowStates       *ebpf.Map `ebpf:"flow_states"`
 	FlowTable        *ebpf.Map `ebpf:"flow_table"`
 	FlowTables       *ebpf.Map `ebpf:"flow_tables"`
+	InnerPackets     *ebpf.Map `ebpf:"inner_packets"`
 	Limits           *ebpf.Map `ebpf:"limits"`
 	Node             *ebpf.Map `ebpf:"node"`
 	PolicyCounters   *ebpf.Map `ebpf:"policy_counters"`
@@ -745,6 +748,7 @@ func (m *BPFMaps) Close() error {
 		m.FlowStates,
 		m.FlowTable,
 		m.FlowTables,
+		m.InnerPackets,
 		m.Limits,
 		m.Node,
 		m.PolicyCounters,
