@@ -152,7 +152,7 @@ func (a *Agent) assemble(cfg Config) error {
 		return err
 	}
 	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost, reaction,
-		&linkWatch{changed: func() { a.followLinks(current()) }, log: a.log})
+		&linkWatch{changed: func(again bool) error { return a.followLinks(current(), again) }, log: a.log})
 	return nil
 }
 
@@ -165,20 +165,18 @@ func numbers(s *intent.Snapshot) map[uint32]bool {
 	return out
 }
 
-// followLinks applies the configuration anew when interfaces came or went, and
-// shows those that changed.
-func (a *Agent) followLinks(now *applied) {
+// followLinks applies the configuration anew when interfaces came, went or were
+// renamed, and shows those that changed. It does so in any case when the last
+// attempt failed: what it did is not known.
+func (a *Agent) followLinks(now *applied, again bool) error {
 	l, err := readLinks()
 	if err != nil {
-		a.log.Error("interfaces are unknown", "error", err)
-		return
+		return err
 	}
-	if now == nil || slices.Equal(now.links, l) {
-		return
+	if now == nil || !again && slices.Equal(now.links, l) {
+		return nil
 	}
-	if err := a.server.Reapply(context.Background()); err != nil {
-		a.log.Error("configuration does not follow the interfaces", "error", err)
-	}
+	return a.server.Reapply(context.Background())
 }
 
 // Run serves until ctx ends. Then it takes a last look at what the kernel has

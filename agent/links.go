@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -76,8 +77,29 @@ func (l links) describe(name string, out *yang.Interface_State) {
 
 // linkWatch tells when interfaces come, go or change.
 type linkWatch struct {
-	changed func()
+	// changed follows the interfaces; again tells that it failed the last time.
+	changed func(again bool) error
 	log     *slog.Logger
+
+	// failed tells that another attempt is due after a while.
+	failed bool
+}
+
+// linkRetry is the time between two attempts to follow the interfaces, of
+// which several must fit into the time that an interface may stay unwatched.
+const linkRetry = 500 * time.Millisecond
+
+// look follows the interfaces as they are now. It complains once about what
+// does not work.
+func (w *linkWatch) look() {
+	err := w.changed(w.failed)
+	if err != nil && !w.failed {
+		w.log.Error("configuration does not follow the interfaces; it is tried again", "error", err, "after", linkRetry)
+	}
+	if err == nil && w.failed {
+		w.log.Info("configuration follows the interfaces again")
+	}
+	w.failed = err != nil
 }
 
 // String names the task.
@@ -108,7 +130,9 @@ func (w *linkWatch) follow(ctx context.Context) error {
 		return fmt.Errorf("watch interfaces: %w", err)
 	}
 	// What happened before the subscription was not announced.
-	w.changed()
+	w.look()
+	retry := time.NewTicker(linkRetry)
+	defer retry.Stop()
 	defer func() {
 		close(done)
 		for range updates { //nolint:revive // the sender must not block until it sees that it is done
@@ -121,7 +145,11 @@ func (w *linkWatch) follow(ctx context.Context) error {
 				return nil
 			}
 			drain(updates)
-			w.changed()
+			w.look()
+		case <-retry.C:
+			if w.failed {
+				w.look()
+			}
 		case <-ctx.Done():
 			return nil
 		}
