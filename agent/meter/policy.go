@@ -63,8 +63,8 @@ type metered struct {
 	hitsByRule      []*uint64          // in the order of Rules
 	// reruled: the last update brought other rules.
 	reruled bool
-	cache           *cache
-	silent          map[plan.PointID]bool
+	cache   *cache
+	silent  map[plan.PointID]bool
 	// retired is the number of drains that may still bring records of a
 	// policy that is gone.
 	retired int

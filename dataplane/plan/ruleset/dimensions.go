@@ -46,7 +46,42 @@ func dimensions() []dimension {
 			value: func(k *flow.Key) number { return small(k.FlowLabel) },
 			asked: func(r *plan.Rule) (from, to number, restricts bool) { return exactly(int64(r.FlowLabel)) },
 		},
+		{
+			value: func(k *flow.Key) number { return small(k.VLAN) },
+			asked: func(r *plan.Rule) (from, to number, restricts bool) { return small(r.VLAN), small(r.VLAN), r.VLAN != 0 },
+		},
+		{
+			value: func(k *flow.Key) number { return optional(k.Overlay != flow.NoOverlay, k.VNI) },
+			asked: func(r *plan.Rule) (from, to number, restricts bool) { return given(r.VNI) },
+		},
+		{
+			value: func(k *flow.Key) number { return optional(k.Labelled, k.MPLSLabel()) },
+			asked: func(r *plan.Rule) (from, to number, restricts bool) { return given(r.MPLSLabel) },
+		},
+		{
+			value: func(k *flow.Key) number { return address(k.ActiveSegment) },
+			asked: func(r *plan.Rule) (from, to number, restricts bool) {
+				from, to, restricts = addresses(r.ActiveSegment)
+				if (from == number{}) {
+					from.low = 1 // No segment is the address 0.
+				}
+				return from, to, restricts
+			},
+		},
 	}
+}
+
+// optional is 0 for a packet that lacks the field.
+func optional(there bool, value uint32) number {
+	if !there {
+		return number{}
+	}
+	return number{low: uint64(value) + 1}
+}
+
+func given(e plan.Exactly) (from, to number, restricts bool) {
+	v := optional(true, e.Value)
+	return v, v, e.Given
 }
 
 // exactly is the range of one value; less than 0 is any.
@@ -74,8 +109,11 @@ func ruleFamily(r *plan.Rule) uint8 {
 	return 0
 }
 
-// address is unique within a family.
+// address is unique within a family, and 0 for none.
 func address(a netip.Addr) number {
+	if !a.IsValid() {
+		return number{}
+	}
 	octets := a.As16()
 	return number{binary.BigEndian.Uint64(octets[:8]), binary.BigEndian.Uint64(octets[8:])}
 }
