@@ -153,7 +153,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 
 	pkt.accepted = 0;
 	if (!reads_inside_alone(in) && is_of_interest(&pkt, ingress)) {
-		complete_key(&pkt, live.ruleset);
+		complete_key(skb, &pkt, live.ruleset);
 		pkt.accepted = meter(skb, &pkt, count);
 		pkt.selected = pkt.accepted;
 		if (has(IFIT_FEATURES_OF_ACTION))

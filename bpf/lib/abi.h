@@ -57,6 +57,7 @@ enum ifit_feature {
 	IFIT_FEATURE_RATE = 1 << 22,	/* some trigger watches flow rates */
 	IFIT_FEATURE_BURST = 1 << 23,	/* some trigger watches bins of a millisecond */
 	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
+	IFIT_FEATURE_PREFIXES = 1 << 28,	/* of addresses less is read than the whole */
 };
 
 /* What a kernel may lack; see kernel.h. */
@@ -81,8 +82,9 @@ enum ifit_key_field {
 	IFIT_KEY_MPLS = 1 << 9,
 	IFIT_KEY_SEGMENT = 1 << 10,
 	IFIT_KEY_CUSTOMER_VLAN = 1 << 11,
+	IFIT_KEY_INGRESS_INTERFACE = 1 << 12,	/* at egress; at ingress it is the point's */
 	IFIT_KEY_5_TUPLE = (1 << 5) - 1,
-	IFIT_KEY_WIDE = 15 << 8,	/* those of the key's wide part */
+	IFIT_KEY_WIDE = 31 << 8,	/* those of the key's wide part */
 };
 
 /* Packet selection methods, as dataplane/plan numbers them. */
@@ -139,8 +141,9 @@ struct ifit_flow_key {
 	__u8 segment[16];	/* active one of SRv6; zero: none */
 	__u32 vni;	/* VNI << 8 | IFIT_LABELLED | Exp and S of the top label << 3 | enum ifit_overlay */
 	__u32 mpls;	/* top label << 12 | customer's VLAN */
+	__u32 ingress_ifindex;
 };
-_Static_assert(sizeof(struct ifit_flow_key) == 72, "flow key");
+_Static_assert(sizeof(struct ifit_flow_key) == 76, "flow key");
 
 #define IFIT_NARROW_KEY 48	/* octets of the key without its wide part */
 _Static_assert(__builtin_offsetof(struct ifit_flow_key, segment) == IFIT_NARROW_KEY, "narrow key");
@@ -376,6 +379,11 @@ struct ifit_slot {
 };
 _Static_assert(sizeof(struct ifit_slot) == 16, "slot");
 
+/* The bits of addresses that are read. */
+struct ifit_address_mask {
+	__u32 w[4];
+};
+
 /* All that is constant for one load of a point's program. */
 struct ifit_point {
 	enum ifit_feature features;	/* a set of them */
@@ -405,6 +413,8 @@ struct ifit_point {
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
 	struct ifit_rule_word rules[IFIT_RULE_WORDS];
 	__u8 rule_slot[64 * IFIT_RULE_WORDS];
+	struct ifit_address_mask source_mask[2];	/* of IPv4 and of IPv6 */
+	struct ifit_address_mask destination_mask[2];
 };
 
 /* The marked code point of each code point, or the other way round. */

@@ -312,14 +312,28 @@ __noinline __u64 classify(const struct ifit_flow_key *key)
 	return vector;
 }
 
+static __always_inline void mask_address(__u8 *address, const volatile struct ifit_address_mask *mask)
+{
+	__u32 *word = (__u32 *)address;
+
+	for (int i = 0; i < 4; i++)
+		word[i] &= mask->w[i];
+}
+
 /* Makes the key what the policies of the point read; all else in it is zero. */
-static __always_inline void complete_key(struct packet *pkt, __u32 ruleset)
+static __always_inline void complete_key(const struct __sk_buff *skb, struct packet *pkt, __u32 ruleset)
 {
 	struct ifit_flow_key *key = &pkt->key;
 
 	key->dscp_epoch = ruleset;
 	if (has(IFIT_FEATURE_LAYERS))
 		key->dscp_epoch |= (__u32)pkt->layer << IFIT_EPOCH_LAYER_SHIFT;
+	if (has(IFIT_FEATURE_PREFIXES)) {
+		bool ipv6 = key->id.family == 6;
+
+		mask_address(key->id.saddr, &point.source_mask[ipv6]);
+		mask_address(key->id.daddr, &point.destination_mask[ipv6]);
+	}
 	if (point.key_fields == IFIT_KEY_5_TUPLE)
 		return;
 	if (!reads(IFIT_KEY_SOURCE_ADDRESS))
@@ -339,5 +353,5 @@ static __always_inline void complete_key(struct packet *pkt, __u32 ruleset)
 	if (reads(IFIT_KEY_VLAN))
 		key->label_vlan |= pkt->vlan;
 	if (reads(IFIT_KEY_WIDE))
-		complete_wide_key(pkt);
+		complete_wide_key(skb, pkt);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The wide part of flow keys: VNI, MPLS label, active segment, customer's
- * VLAN. Programs whose policies read none of them have none of this.
+ * VLAN, and the interface of arrival. Programs whose policies read none of them have none of this.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ static __always_inline bool has_segment(const struct ifit_flow_key *key)
 }
 
 /* The wide part of the key: what the policies of the point read of it, and else zero. */
-static __always_inline void complete_wide_key(struct packet *pkt)
+static __always_inline void complete_wide_key(const struct __sk_buff *skb, struct packet *pkt)
 {
 	struct ifit_flow_key *key = &pkt->key;
 	__u32 vni = 0, mpls = 0;
@@ -35,4 +35,5 @@ static __always_inline void complete_wide_key(struct packet *pkt)
 		mpls |= pkt->customer_vlan;
 	key->vni = vni;
 	key->mpls = mpls;
+	key->ingress_ifindex = reads(IFIT_KEY_INGRESS_INTERFACE) ? skb->ingress_ifindex : 0;
 }

@@ -1,14 +1,20 @@
 package plan
 
+import "github.com/openifit/openifit/dataplane/flow"
+
 // ReadFields are the fields that the point's flow key must hold: what its
-// policies ask for and what their rules, lists and actions need.
+// policies ask for and what their rules, lists and actions need. Of addresses
+// it may be less than the whole, see ReadAddresses.
 func (p *Point) ReadFields() KeyField {
 	var fields KeyField
 	for i := range p.Policies {
 		policy := &p.Policies[i]
-		fields |= policy.Keys
-		if policy.FlowList || policy.Actions&(ActSketch|ActMark|ActPostcard|ActEvent|ActDigest) != 0 {
-			fields |= Key5Tuple
+		fields |= policy.asks()
+		if policy.SourceBits != (AddressBits{}) {
+			fields |= KeySourceAddress
+		}
+		if policy.DestinationBits != (AddressBits{}) {
+			fields |= KeyDestinationAddress
 		}
 		for j := range policy.Rules {
 			fields |= policy.Rules[j].reads()
@@ -18,6 +24,18 @@ func (p *Point) ReadFields() KeyField {
 		}
 	}
 	if p.Postcards {
+		fields |= Key5Tuple
+	}
+	if p.ID.Direction == flow.Ingress {
+		fields &^= KeyIngressInterface
+	}
+	return fields
+}
+
+// asks are the fields that the policy needs whole, whatever its rules read.
+func (p *Policy) asks() KeyField {
+	fields := p.Keys
+	if p.FlowList || p.Actions&(ActSketch|ActMark|ActPostcard|ActEvent|ActDigest) != 0 {
 		fields |= Key5Tuple
 	}
 	return fields

@@ -50,8 +50,11 @@ const (
 	KeyMPLS
 	KeySegment
 	KeyCustomerVLAN
+	// KeyIngressInterface costs something at egress only: elsewhere it is the
+	// point's interface.
+	KeyIngressInterface
 	// keyWide are the fields of the key's wide part.
-	keyWide = KeyVNI | KeyMPLS | KeySegment | KeyCustomerVLAN
+	keyWide = KeyVNI | KeyMPLS | KeySegment | KeyCustomerVLAN | KeyIngressInterface
 	// Key5Tuple is what postcards, sketches, flow lists and events need.
 	Key5Tuple = KeySourceAddress | KeyDestinationAddress | KeySourcePort | KeyDestinationPort | KeyProtocol
 )
@@ -66,6 +69,9 @@ type Policy struct {
 	Inner bool
 	// Keys are the fields that the policy's Flow Keys and rules read.
 	Keys KeyField
+	// SourceBits and DestinationBits are read of addresses where Keys do not
+	// ask for the whole.
+	SourceBits, DestinationBits AddressBits
 	// FlowList: the policy accepts exactly the flows of Flows; otherwise it
 	// accepts what Rules say, and everything when there are none.
 	FlowList bool

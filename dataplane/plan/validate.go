@@ -96,6 +96,11 @@ func (p *Policy) validate() error {
 	if p.FlowList && len(p.Rules) > 0 || !p.FlowList && len(p.Flows) > 0 {
 		return errors.New("takes flows by rules and by a list")
 	}
+	for _, b := range []AddressBits{p.SourceBits, p.DestinationBits} {
+		if b.max(WholeAddress) != WholeAddress {
+			return fmt.Errorf("keys of %d bits of IPv4 and %d bits of IPv6 addresses", b.IPv4, b.IPv6)
+		}
+	}
 	for i := range p.Rules {
 		if i > 0 && p.Rules[i-1].Sequence >= p.Rules[i].Sequence {
 			return fmt.Errorf("rule %d: sequence used twice or out of order", p.Rules[i].Sequence)

@@ -48,6 +48,8 @@ func TestValidate(t *testing.T) {
 		{"listed families", func(p *Plan) {
 			p.Points[0].Policies[2].Flows = []flow.ID{{Source: netip.MustParseAddr("10.0.0.1"), Destination: netip.MustParseAddr("fd00::1")}}
 		}, "one family"},
+		{"bits of IPv4", func(p *Plan) { p.Points[0].Policies[0].SourceBits.IPv4 = 33 }, "33 bits of IPv4"},
+		{"bits of IPv6", func(p *Plan) { p.Points[0].Policies[0].DestinationBits.IPv6 = 129 }, "129 bits of IPv6"},
 		{"listed twice", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{listed(1), listed(1)} }, "listed twice or out of order"},
 		{"listed out of order", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{listed(2), listed(1)} }, "listed twice or out of order"},
 		{"listed without addresses", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{{}} }, "one family"},
@@ -100,6 +102,9 @@ func TestReadFields(t *testing.T) {
 		{Policy{}, 0},
 		{Policy{Keys: KeyDSCP | KeyVLAN}, KeyDSCP | KeyVLAN},
 		{Policy{FlowList: true}, Key5Tuple},
+		{Policy{Keys: KeyIngressInterface}, 0},
+		{Policy{SourceBits: AddressBits{IPv4: 24}}, KeySourceAddress},
+		{Policy{DestinationBits: AddressBits{IPv6: 48}}, KeyDestinationAddress},
 		{Policy{Actions: ActMark}, Key5Tuple},
 		{Policy{Actions: ActSketch}, Key5Tuple},
 		{Policy{Rules: []Rule{rule}}, 0},
@@ -132,5 +137,39 @@ func TestThreshold(t *testing.T) {
 		if got, all := Threshold(tt.p); got != tt.want || all != tt.all {
 			t.Errorf("Threshold(%v) = %d, %v, want %d, %v", tt.p, got, all, tt.want, tt.all)
 		}
+	}
+}
+
+func TestReadAddresses(t *testing.T) {
+	rule := func(source, destination string) []Rule {
+		r := Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: AnyPort, DestinationPort: AnyPort}
+		if source != "" {
+			r.Source = netip.MustParsePrefix(source)
+		}
+		if destination != "" {
+			r.Destination = netip.MustParsePrefix(destination)
+		}
+		return []Rule{r}
+	}
+	for _, c := range []struct {
+		policies            []Policy
+		source, destination AddressBits
+	}{
+		{nil, AddressBits{}, AddressBits{}},
+		{[]Policy{{Keys: KeyDSCP}}, AddressBits{}, AddressBits{}},
+		{[]Policy{{SourceBits: AddressBits{24, 48}}}, AddressBits{24, 48}, AddressBits{}},
+		{[]Policy{{SourceBits: AddressBits{24, 48}}, {SourceBits: AddressBits{16, 64}}}, AddressBits{24, 64}, AddressBits{}},
+		{[]Policy{{SourceBits: AddressBits{24, 48}}, {Keys: KeySourceAddress}}, WholeAddress, AddressBits{}},
+		{[]Policy{{DestinationBits: AddressBits{8, 0}, Rules: rule("10.0.0.0/16", "fd00::/32")}}, AddressBits{16, 0}, AddressBits{8, 32}},
+		{[]Policy{{DestinationBits: AddressBits{8, 0}}, {FlowList: true}}, WholeAddress, WholeAddress},
+	} {
+		p := Point{Policies: c.policies}
+		if source, destination := p.ReadAddresses(); source != c.source || destination != c.destination {
+			t.Errorf("%+v: %v and %v, want %v and %v", c.policies, source, destination, c.source, c.destination)
+		}
+	}
+	p := Point{Postcards: true}
+	if source, _ := p.ReadAddresses(); source != WholeAddress {
+		t.Errorf("postcards: %v", source)
 	}
 }

@@ -79,6 +79,9 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		}
 	}
 	c.KeyFields = uint32(p.ReadFields())
+	if maskAddresses(p, &c) {
+		features |= point.BPFIfitFeatureIFIT_FEATURE_PREFIXES
+	}
 	c.Features = uint32(features | layerFeatures(p, &c))
 	return c
 }
