@@ -79,7 +79,7 @@ __noinline int observe_inside(struct __sk_buff *skb, struct packet *in)
 			return 0;
 	}
 	in->wire_octets = segmented_octets(in);
-	complete_key(in, live.ruleset);
+	complete_key(skb, in, live.ruleset);
 	in->accepted = meter(skb, in, count);
 	in->selected = in->accepted;
 	if (has(IFIT_FEATURES_OF_ACTION))

@@ -154,7 +154,9 @@ __noinline int draw_segments(__u32 threshold, __u32 segments)
 	return selected;
 }
 
-#define FLOW_WORDS (sizeof(struct ifit_flow_key) / 4)
+/* What all nodes see alike of a flow: no interface of one node. */
+#define FLOW_OCTETS __builtin_offsetof(struct ifit_flow_key, ingress_ifindex)
+#define FLOW_WORDS (FLOW_OCTETS / 4)
 
 /* BOB over the flow as its policy sees it: whole rounds of three words. */
 static __noinline __u32 hash_selected_flow(const struct packet *pkt, __u32 slot)
@@ -172,7 +174,7 @@ static __noinline __u32 hash_selected_flow(const struct packet *pkt, __u32 slot)
 		c += in[i + 2];
 		bob_mix(&a, &b, &c);
 	}
-	c += sizeof(flow);
+	c += FLOW_OCTETS;
 	bob_mix(&a, &b, &c);
 	return c;
 }

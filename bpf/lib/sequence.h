@@ -43,6 +43,8 @@ static __always_inline void wide_flow_of(const struct packet *pkt, __u32 fields,
 	}
 	if (fields & IFIT_KEY_CUSTOMER_VLAN)
 		out->mpls |= pkt->key.mpls & vlan;
+	if (fields & IFIT_KEY_INGRESS_INTERFACE)
+		out->ingress_ifindex = pkt->key.ingress_ifindex;
 }
 
 /* The flow of a packet as its policy sees it, whatever others read at the point; out is zero before. */

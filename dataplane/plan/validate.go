@@ -101,6 +101,9 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("keys of %d bits of IPv4 and %d bits of IPv6 addresses", b.IPv4, b.IPv6)
 		}
 	}
+	if p.Select.PerFlow && (p.SourceBits != AddressBits{} || p.DestinationBits != AddressBits{}) {
+		return errors.New("packet selection: flows between prefixes are not sampled one by one")
+	}
 	for i := range p.Rules {
 		if i > 0 && p.Rules[i-1].Sequence >= p.Rules[i].Sequence {
 			return fmt.Errorf("rule %d: sequence used twice or out of order", p.Rules[i].Sequence)

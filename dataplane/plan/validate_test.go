@@ -50,6 +50,10 @@ func TestValidate(t *testing.T) {
 		}, "one family"},
 		{"bits of IPv4", func(p *Plan) { p.Points[0].Policies[0].SourceBits.IPv4 = 33 }, "33 bits of IPv4"},
 		{"bits of IPv6", func(p *Plan) { p.Points[0].Policies[0].DestinationBits.IPv6 = 129 }, "129 bits of IPv6"},
+		{"per flow between prefixes", func(p *Plan) {
+			p.Points[0].Policies[1].SourceBits.IPv4 = 24
+			p.Points[0].Policies[1].Select.PerFlow = true
+		}, "prefixes are not sampled"},
 		{"listed twice", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{listed(1), listed(1)} }, "listed twice or out of order"},
 		{"listed out of order", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{listed(2), listed(1)} }, "listed twice or out of order"},
 		{"listed without addresses", func(p *Plan) { p.Points[0].Policies[2].Flows = []flow.ID{{}} }, "one family"},

@@ -153,6 +153,7 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_RATE         BPFIfitFeature = 4194304
 	BPFIfitFeatureIFIT_FEATURE_BURST        BPFIfitFeature = 8388608
 	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
+	BPFIfitFeatureIFIT_FEATURE_PREFIXES     BPFIfitFeature = 268435456
 )
 
 type BPFIfitFlow struct {
@@ -184,13 +185,14 @@ type BPFIfitFlowId struct {
 }
 
 type BPFIfitFlowKey struct {
-	_         structs.HostLayout
-	Id        BPFIfitFlowId
-	LabelVlan uint32
-	DscpEpoch uint32
-	Segment   [16]uint8
-	Vni       uint32
-	Mpls      uint32
+	_              structs.HostLayout
+	Id             BPFIfitFlowId
+	LabelVlan      uint32
+	DscpEpoch      uint32
+	Segment        [16]uint8
+	Vni            uint32
+	Mpls           uint32
+	IngressIfindex uint32
 }
 
 type BPFIfitFlowSequence struct {
@@ -333,7 +335,15 @@ type BPFIfitPoint struct {
 		Continued  uint64
 		Continuing uint64
 	}
-	RuleSlot [1024]uint8
+	RuleSlot   [1024]uint8
+	SourceMask [2]struct {
+		_ structs.HostLayout
+		W [4]uint32
+	}
+	DestinationMask [2]struct {
+		_ structs.HostLayout
+		W [4]uint32
+	}
 }
 
 type BPFIfitPolicyCounters struct {
