@@ -31,6 +31,14 @@ func newLane[T any](limit int) lane[T] {
 	return lane[T]{ring: ring[queued[T]]{limit: limit}, streams: make(map[*ipfix.Template]*ipfix.Stream[T])}
 }
 
+// carrier is a lane whatever its records are.
+type carrier interface {
+	send(s *session, limit int) int
+	keep(needed map[*ipfix.Template]bool) error
+	forget()
+	abandon(s *session)
+}
+
 // offer queues a record and wakes the session.
 func offer[T any](s *session, l *lane[T], q queued[T]) {
 	s.mu.Lock()
@@ -58,7 +66,7 @@ func lose[T any](s *session, q queued[T]) {
 
 // send writes up to limit queued records into Messages and returns how many it
 // took. It stops early when the collector cannot be reached.
-func send[T any](s *session, l *lane[T], limit int) (n int) {
+func (l *lane[T]) send(s *session, limit int) (n int) {
 	for ; n < limit && s.failure == nil; n++ {
 		s.mu.Lock()
 		q, ok := l.ring.pop()
@@ -102,6 +110,9 @@ func (l *lane[T]) stream(s *session, t *ipfix.Template) (*ipfix.Stream[T], error
 	return stream, err
 }
 
+// forget drops the streams: they belonged to the exporter before.
+func (l *lane[T]) forget() { clear(l.streams) }
+
 // keep gives up the templates that nothing needs any more.
 func (l *lane[T]) keep(needed map[*ipfix.Template]bool) error {
 	for t, stream := range l.streams {
@@ -117,7 +128,7 @@ func (l *lane[T]) keep(needed map[*ipfix.Template]bool) error {
 }
 
 // abandon counts what is still queued when the session ends.
-func abandon[T any](s *session, l *lane[T]) {
+func (l *lane[T]) abandon(s *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true

@@ -81,6 +81,11 @@ func newSession(c Collector, p *Process, v *view) *session {
 	return s
 }
 
+// lanes are the ways of all kinds of records, in the order of their turns.
+func (s *session) lanes() []carrier {
+	return []carrier{&s.events, &s.heavy, &s.flows, &s.postcards}
+}
+
 // maxMessage is the length of a Message that fills the path MTU.
 func (c *Collector) maxMessage() int { return c.PathMTU - c.headers() }
 
@@ -163,10 +168,9 @@ func (s *session) open() (err error) {
 
 // forgetStreams: they belonged to the exporter before.
 func (s *session) forgetStreams() {
-	clear(s.events.streams)
-	clear(s.heavy.streams)
-	clear(s.flows.streams)
-	clear(s.postcards.streams)
+	for _, l := range s.lanes() {
+		l.forget()
+	}
 }
 
 // comeBack tries whether a collector is back; only templates and options
@@ -248,20 +252,19 @@ func (s *session) serve() {
 
 // sendQueued writes records, events ahead of all others.
 func (s *session) sendQueued() int {
-	n := send(s, &s.events, queuedEvents)
-	n += send(s, &s.heavy, turn)
-	n += send(s, &s.flows, turn)
-	return n + send(s, &s.postcards, turn)
+	n := s.events.send(s, queuedEvents)
+	for _, l := range s.lanes()[1:] {
+		n += l.send(s, turn)
+	}
+	return n
 }
 
 // reconfigure tells the collector of new names and selectors, and gives up
 // templates that have no user left.
 func (s *session) reconfigure() {
 	v := s.view.Load()
-	for _, err := range []error{
-		s.events.keep(v.needed), s.heavy.keep(v.needed), s.flows.keep(v.needed), s.postcards.keep(v.needed),
-	} {
-		if err != nil {
+	for _, l := range s.lanes() {
+		if err := l.keep(v.needed); err != nil {
 			s.note(err)
 		}
 	}
@@ -327,10 +330,9 @@ func (s *session) end() {
 			s.log.Warn("close connection", "error", err)
 		}
 	}
-	abandon(s, &s.events)
-	abandon(s, &s.heavy)
-	abandon(s, &s.flows)
-	abandon(s, &s.postcards)
+	for _, l := range s.lanes() {
+		l.abandon(s)
+	}
 	s.counters.set(Idle)
 }
 
