@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bits.h"
+#include "kernel.h"
 #include "fields.h"
 #include "parse.h"
 
@@ -231,18 +232,18 @@ static __always_inline __u64 matching(const struct satisfied *by, int word)
 /* The slots whose rules are among these of one word. */
 __noinline __u64 slots_of(__u32 word, __u64 rules)
 {
-	struct bpf_iter_num it;
+	struct rounds r;
 	__u64 vector = 0;
 
-	bpf_iter_num_new(&it, 0, 64);
-	while (bpf_iter_num_next(&it) && rules) {
+	begin_rounds(&r, 0, 64);
+	while (next_round(&r) && rules) {
 		__u32 rule = word * 64 + lowest_bit(rules);
 		__u32 slot = point.rule_slot[rule & (64 * IFIT_RULE_WORDS - 1)];
 
 		vector |= 1ULL << (slot & (IFIT_POLICIES - 1));
 		rules &= rules - 1;
 	}
-	bpf_iter_num_destroy(&it);
+	end_rounds(&r);
 	return vector;
 }
 

@@ -12,9 +12,10 @@ import (
 // maxSamples is the number of samples that are handed on at once.
 const maxSamples = 512
 
-// ring reads samples of one kind out of a ring buffer.
+// ring reads samples of one kind out of a ring buffer, or of what stands in
+// for one.
 type ring[T any] struct {
-	buffer *ringBuffer
+	buffer buffer
 	// wait is how long samples may lie in the buffer when nothing wakes the
 	// reader.
 	wait time.Duration
@@ -29,7 +30,7 @@ type ring[T any] struct {
 }
 
 func openRing[T any](m *ebpf.Map, r *ring[T]) (_ *ring[T], err error) {
-	r.buffer, err = openRingBuffer(m)
+	r.buffer, err = openBuffer(m)
 	return r, err
 }
 
@@ -67,7 +68,23 @@ func (r *ring[T]) run(ctx context.Context, deliver func([]T)) (err error) {
 			r.idle()
 		}
 	}
-	return ctx.Err()
+	return errors.Join(ctx.Err(), r.rest(batch, &clock, deliver))
+}
+
+// rest hands on what no later reader would find.
+func (r *ring[T]) rest(batch []T, clock *Clock, deliver func([]T)) error {
+	found, err := r.buffer.leave()
+	if err != nil || !found {
+		return err
+	}
+	if err := clock.Set(); err != nil {
+		return err
+	}
+	for n := r.fill(batch, clock); n > 0; n = r.fill(batch, clock) {
+		r.samples.Add(uint64(n))
+		deliver(batch[:n])
+	}
+	return nil
 }
 
 // fill reads until the batch is full or there is nothing more.
@@ -83,7 +100,7 @@ func (r *ring[T]) fill(batch []T, clock *Clock) int {
 			}
 			break
 		}
-		if len(sample) != r.size && (r.larger == 0 || len(sample) != r.larger) {
+		if !padded(len(sample), r.size) && (r.larger == 0 || !padded(len(sample), r.larger)) {
 			r.malformed.Add(1)
 			continue
 		}
@@ -93,3 +110,6 @@ func (r *ring[T]) fill(batch []T, clock *Clock) int {
 	r.buffer.release()
 	return n
 }
+
+// padded tells whether a sample has a size: perf buffers fill it up.
+func padded(n, size int) bool { return n >= size && n < size+sampleHeader }

@@ -118,6 +118,9 @@ func (r *ringBuffer) interrupt() {
 	_, _ = unix.Write(r.wake, one[:])
 }
 
+// leave leaves the rest for the next reader.
+func (r *ringBuffer) leave() (bool, error) { return false, nil }
+
 func (r *ringBuffer) close() error {
 	var errs []error
 	for _, pages := range [][]byte{r.consumerPage, r.producerPages} {

@@ -5,6 +5,7 @@ package probetest
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,9 @@ const withoutEnv = "OPENIFIT_TEST_WITHOUT"
 func Without() []string {
 	return strings.Fields(os.Getenv(withoutEnv))
 }
+
+// Lacks tells whether this run of tests does without a kernel feature.
+func Lacks(feature string) bool { return slices.Contains(Without(), feature) }
 
 // Rerun runs tests of this test binary once more, on engines that do without
 // some kernel features. In such a run it does nothing.
