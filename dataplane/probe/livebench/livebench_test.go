@@ -25,6 +25,7 @@ func TestSwapUnderTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%+v", *s)
 	if s.Counted != s.Packets || s.Recorded != s.Packets || s.Orphans != 0 {
 		t.Errorf("not every packet counted once: %+v", *s)
 	}

@@ -5,24 +5,29 @@ package livebench
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/dataplane/source"
 )
 
 // Swap is what became of packets while programs were swapped under them.
 type Swap struct {
-	Swaps   int
+	// Swaps were made in all, Least of each kind.
+	Swaps, Least int
+	// Kinds are the kinds of change, with the longest time that one took.
+	Kinds   map[string]time.Duration
 	Packets uint64
 	// Counted by the point, and Recorded in flow records.
 	Counted, Recorded uint64
 	// Orphans are packets in records that belong to no policy; their records
 	// are not among those above.
 	Orphans uint64
-	// PerSwap is the time from a plan to the new program at work.
+	// PerSwap is the mean time from a plan to the new program at work.
 	PerSwap time.Duration
 }
 
@@ -32,8 +37,9 @@ const (
 	swapFlows  = 1000
 )
 
-// MeasureSwap replaces the program of a point until there were that many
-// swaps and packets, and drains the point's flow tables meanwhile.
+// MeasureSwap replaces the program of a point, or what it does, in every way
+// there is, until there were that many swaps and packets, and drains the
+// point's flow tables meanwhile.
 func MeasureSwap(swaps int, packets uint64) (*Swap, error) {
 	s, err := newStage()
 	if err != nil {
@@ -44,69 +50,113 @@ func MeasureSwap(swaps int, packets uint64) (*Swap, error) {
 }
 
 func (s *stage) measureSwap(swaps int, packets uint64) (*Swap, error) {
-	if err := s.open(); err != nil {
+	w := &swapping{stage: s, out: &Swap{Kinds: make(map[string]time.Duration)}}
+	if err := w.begin(); err != nil {
 		return nil, err
 	}
-	// Programs with and without rules: other code, other maps.
-	plain := []plan.Point{s.point(metering(1))}
-	ruled := metering(2)
-	ruled.Rules = []plan.Rule{{
-		Sequence: 1, Protocol: 17, DSCP: -1, FlowLabel: -1,
-		SourcePort: plan.AnyPort, DestinationPort: plan.PortRange{Min: 7001, Max: 7001},
-	}}
-	if err := s.apply(plain...); err != nil {
+	if err := w.swap(); err != nil {
 		return nil, err
 	}
 	if _, err := s.attach(s.objects.BenchDrop); err != nil {
 		return nil, err
 	}
-	records, err := source.NewRecords(s.engine)
-	if err != nil {
-		return nil, err
-	}
-	out := &Swap{}
-	drain := func() error {
-		return records.Drain(func(r *flow.Record) {
-			if len(r.Policies) == 1 {
-				out.Recorded += r.Packets
-			}
-		})
-	}
 	traffic := s.startTraffic()
-	err = func() error {
-		start := time.Now()
-		for out.Swaps < swaps || traffic.soFar() < packets {
-			points := plain
-			if out.Swaps%2 == 0 {
-				points = []plan.Point{s.point(ruled)}
-			}
-			if err := s.apply(points...); err != nil {
-				return err
-			}
-			out.Swaps++
-			if out.Swaps%50 == 0 {
-				if err := drain(); err != nil {
-					return err
-				}
-			}
-		}
-		out.PerSwap = time.Since(start) / time.Duration(out.Swaps)
-		return nil
-	}()
+	err := w.run(swaps, packets, traffic)
 	sent, trafficErr := traffic.stop()
 	if err := errors.Join(err, trafficErr); err != nil {
 		return nil, err
 	}
-	out.Packets = sent
-	if err := drain(); err != nil {
+	w.out.Packets = sent
+	if err := w.drain(); err != nil {
 		return nil, err
 	}
 	counters, err := s.engine.PointCounters()
 	if err != nil {
 		return nil, err
 	}
-	out.Counted, out.Orphans = counters[0].Packets, records.Orphans()
-	return out, nil
+	w.out.Counted, w.out.Orphans = counters[0].Packets, w.out.Orphans+w.records.Orphans()
+	return w.out, nil
+}
+
+// swapping is the changes of one point under traffic.
+type swapping struct {
+	*stage
+	out     *Swap
+	setting setting
+	agents  int
+	records *source.Records
+}
+
+func (w *swapping) begin() (err error) {
+	if err := w.open(); err != nil {
+		return err
+	}
+	w.records, err = source.NewRecords(w.engine)
+	return err
+}
+
+// run makes changes of all kinds in turn.
+func (w *swapping) run(swaps int, packets uint64, traffic *traffic) error {
+	start := time.Now()
+	for w.out.Swaps < swaps || traffic.soFar() < packets {
+		for _, kind := range swapKinds() {
+			kind.make(&w.setting)
+			began := time.Now()
+			if err := w.swap(); err != nil {
+				return fmt.Errorf("change of %s: %w", kind.name, err)
+			}
+			w.out.Kinds[kind.name] = max(w.out.Kinds[kind.name], time.Since(began))
+			w.out.Swaps++
+		}
+		w.out.Least++
+		if w.out.Least%4 == 0 {
+			if err := w.drain(); err != nil {
+				return err
+			}
+		}
+	}
+	w.out.PerSwap = time.Since(start) / time.Duration(w.out.Swaps)
+	return nil
+}
+
+// swap brings the setting into force, by another agent where it says so.
+func (w *swapping) swap() error {
+	if w.agents != w.setting.again {
+		w.agents = w.setting.again
+		w.out.Orphans += w.records.Orphans()
+		if err := w.engine.Close(); err != nil {
+			return err
+		}
+		if err := w.begin(); err != nil {
+			return err
+		}
+	}
+	return w.ns.Do(func() error {
+		next := w.setting.plan(w.point)
+		change, err := w.engine.Prepare(next)
+		for tries := 0; errors.Is(err, probe.ErrUndrained) && tries < 2; tries++ {
+			if err := w.drain(); err != nil {
+				return err
+			}
+			change, err = w.engine.Prepare(next)
+		}
+		if err != nil {
+			return err
+		}
+		if err := change.Commit(); err != nil || !w.setting.marks {
+			return err
+		}
+		return w.engine.RenewLease(markingPolicy, time.Minute)
+	})
+}
+
+// drain adds up what the policy for every packet has counted.
+func (w *swapping) drain() error {
+	return w.records.Drain(func(r *flow.Record) {
+		if !r.Sampled && slices.ContainsFunc(r.Policies, func(p flow.PolicyRef) bool { return p.ID == 1 }) {
+			w.out.Recorded += r.Packets
+		}
+	})
 }
 
 // point is that of the loopback interface, where the frames arrive.
