@@ -11,6 +11,7 @@
 #include "lib/postcard.h"
 #include "lib/select.h"
 #include "lib/sketch.h"
+#include "lib/tcp.h"
 #include "lib/tunnel.h"
 #include "lib/watch.h"
 
@@ -94,6 +95,8 @@ static __always_inline void act(struct __sk_buff *skb, struct packet *pkt, const
 	/* What the node itself sends is for other nodes to report. */
 	if (!ingress && has(IFIT_FEATURE_DIGEST) && !skb->ingress_ifindex)
 		pkt->accepted &= ~point.digest_mask;
+	if (has(IFIT_FEATURE_TCP))
+		watch_tcp(skb, pkt, count, ingress);
 	if (has(IFIT_FEATURE_SAMPLE))
 		pkt->selected = select_packet(skb, pkt);
 	if (!ingress && has(IFIT_FEATURE_DIGEST) && pkt->selected & point.digest_mask)

@@ -26,6 +26,8 @@
 #define IFIT_WINDOWS 65536	/* flows and interfaces whose rate is watched */
 #define IFIT_BURSTS 1024	/* MICROBURST triggers, by interface and direction */
 #define IFIT_CULPRITS 8	/* flows of one bin */
+#define IFIT_TCP_FLOWS 65536	/* connections of a node */
+#define IFIT_TCP_HOLES 4	/* of each direction */
 #define IFIT_SKETCH_ROWS 4
 #define IFIT_SKETCH_WIDTH 2048
 #define IFIT_SKETCH_PLACES 1024
@@ -56,6 +58,8 @@ enum ifit_feature {
 	IFIT_FEATURE_LABEL_MARKS = 1 << 21,	/* some IPv6 flow labels are marks of the domain */
 	IFIT_FEATURE_RATE = 1 << 22,	/* some trigger watches flow rates */
 	IFIT_FEATURE_BURST = 1 << 23,	/* some trigger watches bins of a millisecond */
+	IFIT_FEATURE_TCP = 1 << 24,	/* some policy asks for the health of TCP connections */
+	IFIT_FEATURE_HISTOGRAM = 1 << 25,	/* egress: flows are noted for histograms */
 	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
 	IFIT_FEATURE_PREFIXES = 1 << 28,	/* of addresses less is read than the whole */
 };
@@ -205,10 +209,12 @@ struct ifit_counters {
 	__u64 rewrite_failed;	/* mark not removed for want of memory: dropped */
 	__u64 flow_states_refused;	/* packets that triggers did not see: no place for their flow */
 	__u64 tunnels_unread;	/* tunnels nested too deep, broken or cut off: read as far as that */
+	__u64 tcp_refused;	/* packets of connections that found no place */
+	__u64 notes_refused;	/* packets that histograms may miss: no place for their flow */
 	__u64 tick;	/* no count: the last tick that this CPU saw, and the coarse clock then */
 	__u64 tick_ns;
 };
-_Static_assert(sizeof(struct ifit_counters) == 128, "counters");
+_Static_assert(sizeof(struct ifit_counters) == 144, "counters");
 
 /* Counts of one policy at one point, per CPU. */
 struct ifit_policy_counters {
@@ -226,8 +232,13 @@ struct ifit_policy_counters {
 	__u64 no_hash;	/* not selected: less than 16 octets of payload */
 	__u64 no_hash_segments;	/* not selected: segments of super-packets, whose own headers are not known */
 	__u64 flows_refused;	/* not selected: no place for the count of another flow */
+	__u64 tcp_retransmitted;	/* packets, as are the next two */
+	__u64 tcp_out_of_order;
+	__u64 tcp_duplicate_acks;
+	__u64 tcp_zero_windows;	/* times that a window closed */
+	__u64 tcp_resets;	/* packets */
 };
-_Static_assert(sizeof(struct ifit_policy_counters) == 112, "policy counters");
+_Static_assert(sizeof(struct ifit_policy_counters) == 152, "policy counters");
 
 /* A closed range of hash values. */
 struct ifit_range {
@@ -408,6 +419,8 @@ struct ifit_point {
 	__u64 sketch_mask;	/* at most one */
 	__u64 event_mask;	/* have triggers */
 	__u64 inner_mask;	/* read the innermost IP header; the others the outermost */
+	__u64 tcp_mask;	/* ask for the health of connections */
+	__u64 tcp_local_mask;	/* those of them that cover what the node sends itself */
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
@@ -496,6 +509,83 @@ struct ifit_postcard {
 	__u32 zero;
 };
 _Static_assert(sizeof(struct ifit_postcard) == 88, "postcard");
+
+/* Sequence numbers that were overtaken, or lost before they came here. */
+struct ifit_tcp_hole {
+	__u32 start;
+	__u32 end;	/* start == end: no hole */
+	__u64 opened_ns;
+	__u32 tsval;	/* time stamp of the segment that opened it */
+	__u32 stamped;	/* whether it had one */
+};
+
+/* Where and for whom one direction of a connection was seen. */
+struct ifit_tcp_view {
+	__u64 slots;	/* of the policies that ask for the connection */
+	__u64 last_ns;
+	__u32 ruleset;
+	__u32 ifindex;
+	__u32 direction;	/* 0 ingress, 1 egress */
+	__u32 zero;
+};
+
+/*
+ * What one end of a TCP connection has sent, since the first packet: counts
+ * of packets count the segments of super-packets, times are of the monotonic
+ * clock.
+ */
+struct ifit_tcp_half {
+	__u64 first_ns;
+	__u64 packets;
+	__u64 payload;	/* octets */
+	__u64 retransmitted_octets;
+	__u64 zero_window_ns;	/* for how long the end's window was closed */
+	__u32 retransmitted;	/* packets */
+	__u32 out_of_order;	/* packets that others overtook before they came here */
+	__u32 gaps;	/* holes in the sequence numbers */
+	__u32 duplicate_acks;
+	__u32 probes;	/* of windows and of idle connections */
+	__u32 zero_windows;
+	__u32 syns;
+	__u32 fins;
+	__u32 resets;
+
+	/* Round trips from here to the other end and back, nanoseconds. */
+	__u32 rtt_samples;
+	__u64 handshake_rtt;	/* of the SYN; 0: not known */
+	__u64 rtt_sum;	/* these by time stamps */
+	__u64 rtt_min;
+	__u64 rtt_max;
+	__u64 rtt_smoothed;	/* seven parts of what was, one of the sample */
+
+	/* What the next packets are held against. */
+	__u64 zero_since_ns;	/* 0: the window is open */
+	__u64 syn_ns;	/* 0: no round trip of a SYN is under way */
+	__u64 stamp_ns;	/* 0: no round trip of a time stamp is under way */
+	__u32 pending;	/* that time stamp */
+	__u32 tsval;	/* the newest one */
+	__u32 next;	/* sequence number behind the highest octet */
+	__u32 isn;
+	__u32 acked;
+	__u16 window;
+	__u16 known;	/* which of the above are; see tcp.h */
+	struct ifit_tcp_hole hole[IFIT_TCP_HOLES];
+
+	struct ifit_tcp_view counted;	/* by the point whose packets these are */
+	struct ifit_tcp_view seen;	/* by another one, which does not count them again */
+};
+_Static_assert(sizeof(struct ifit_tcp_half) == 328, "TCP half");
+
+/*
+ * A connection. Its key is the 5-tuple with the lesser end as the source;
+ * half 0 is what that end sent.
+ */
+struct ifit_tcp_flow {
+	struct bpf_spin_lock lock;
+	__u32 zero;
+	struct ifit_tcp_half half[2];
+};
+_Static_assert(sizeof(struct ifit_tcp_flow) == 664, "TCP flow");
 
 /* The sketch of one epoch on one CPU: a count-min sketch of octets, and the flows that looked largest. */
 struct ifit_place {

@@ -30,7 +30,8 @@ static __always_inline bool reads(__u32 key_field)
  * them: the verifier removes what a test guards, but not the test.
  */
 #define IFIT_FEATURES_OF_ACTION \
-	(IFIT_FEATURE_SAMPLE | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_MARK | IFIT_FEATURE_DIGEST)
+	(IFIT_FEATURE_SAMPLE | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_MARK | IFIT_FEATURE_DIGEST | \
+	 IFIT_FEATURE_TCP)
 #define IFIT_FEATURES_OF_NODE                                                                    \
 	(IFIT_FEATURE_CODE_POINTS | IFIT_FEATURE_SKETCH | IFIT_FEATURE_EVENT | IFIT_FEATURE_POSTCARD | \
 	 IFIT_FEATURE_UNMARK | IFIT_FEATURE_DIGEST)

@@ -2,6 +2,11 @@ package plan
 
 import "github.com/openifit/openifit/dataplane/flow"
 
+// needs5Tuple are the actions that know a flow by its 5-tuple, whatever the
+// policy's Flow Keys are.
+const needs5Tuple = ActSketch | ActMark | ActPostcard | ActEvent | ActDigest |
+	ActTCP | ActDelayHistogram | ActQueueHistogram
+
 // ReadFields are the fields that the point's flow key must hold: what its
 // policies ask for and what their rules, lists and actions need. Of addresses
 // it may be less than the whole, see ReadAddresses.
@@ -35,7 +40,7 @@ func (p *Point) ReadFields() KeyField {
 // asks are the fields that the policy needs whole, whatever its rules read.
 func (p *Policy) asks() KeyField {
 	fields := p.Keys
-	if p.FlowList || p.Actions&(ActSketch|ActMark|ActPostcard|ActEvent|ActDigest) != 0 {
+	if p.FlowList || p.Actions&needs5Tuple != 0 {
 		fields |= Key5Tuple
 	}
 	return fields

@@ -26,6 +26,13 @@ const (
 	ActPostcard
 	// ActEvent evaluates triggers.
 	ActEvent
+	// ActTCP follows the health of TCP connections.
+	ActTCP
+	// ActDelayHistogram counts node transit delay, the egress queue included,
+	// into histograms (egress only).
+	ActDelayHistogram
+	// ActQueueHistogram counts the backlog of the egress queue likewise.
+	ActQueueHistogram
 )
 
 // ActDigest sends a postcard of each packet that hash-based selection takes
@@ -85,6 +92,8 @@ type Policy struct {
 	Sketch Sketch
 	// Triggers are set with ActEvent.
 	Triggers []Trigger
+	// Local: TCP health and histograms cover packets that the node itself sends.
+	Local bool
 }
 
 // Rule is one line of a policy's flow selection; the first that matches, by

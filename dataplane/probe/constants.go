@@ -56,6 +56,13 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 			c.SlotTriggers[slot] = numbers.vector(policy)
 			features |= point.BPFIfitFeatureIFIT_FEATURE_EVENT | triggerFeatures(policy.Triggers)
 		}
+		if policy.Actions&plan.ActTCP != 0 {
+			c.TcpMask |= bit
+			if policy.Local {
+				c.TcpLocalMask |= bit
+			}
+			features |= point.BPFIfitFeatureIFIT_FEATURE_TCP
+		}
 		if policy.Actions&plan.ActDelay != 0 && p.ID.Direction == flow.Egress {
 			features |= point.BPFIfitFeatureIFIT_FEATURE_DELAY
 		}

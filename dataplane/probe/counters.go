@@ -41,6 +41,11 @@ type PointCounters struct {
 	// TunnelsUnread packets are in tunnels that are nested too deep, broken or
 	// cut off: the innermost IP header is the last one that could be read.
 	TunnelsUnread uint64
+	// TCPRefused packets belong to connections that found no place.
+	TCPRefused uint64
+	// NotesRefused packets may be missing in histograms: there was no place to
+	// note their flow.
+	NotesRefused uint64
 }
 
 // PolicyCounters are the counts of one policy at one Observation Point since
@@ -68,6 +73,24 @@ type PolicyCounters struct {
 	// the headers of each segment are not known. FlowsRefused packets were not
 	// selected because there was no place for the count of another flow.
 	NoHash, NoHashSegments, FlowsRefused uint64
+	// TCP sums up the health of the connections whose packets this point counts.
+	TCP TCPCounters
+}
+
+// TCPCounters sum up what went wrong with TCP connections.
+type TCPCounters struct {
+	// Retransmitted, OutOfOrder, DuplicateAcks and Resets count packets;
+	// ZeroWindows counts how often a window closed.
+	Retransmitted, OutOfOrder, DuplicateAcks, ZeroWindows, Resets uint64
+}
+
+// Add adds other counts.
+func (c *TCPCounters) Add(o *TCPCounters) {
+	c.Retransmitted += o.Retransmitted
+	c.OutOfOrder += o.OutOfOrder
+	c.DuplicateAcks += o.DuplicateAcks
+	c.ZeroWindows += o.ZeroWindows
+	c.Resets += o.Resets
 }
 
 // PointCounters returns the counts of all points, summed over CPUs.
@@ -103,6 +126,8 @@ func (e *Engine) PointCounters() ([]PointCounters, error) {
 			sum.RewriteFailed += c.RewriteFailed
 			sum.FlowStatesRefused += c.FlowStatesRefused
 			sum.TunnelsUnread += c.TunnelsUnread
+			sum.TCPRefused += c.TcpRefused
+			sum.NotesRefused += c.NotesRefused
 		}
 		out = append(out, sum)
 	}
@@ -157,6 +182,11 @@ func sumPolicy(m *ebpf.Map, state uint32) (PolicyCounters, error) {
 		sum.NoHash += perCPU[i].NoHash
 		sum.NoHashSegments += perCPU[i].NoHashSegments
 		sum.FlowsRefused += perCPU[i].FlowsRefused
+		sum.TCP.Add(&TCPCounters{
+			Retransmitted: perCPU[i].TcpRetransmitted, OutOfOrder: perCPU[i].TcpOutOfOrder,
+			DuplicateAcks: perCPU[i].TcpDuplicateAcks, ZeroWindows: perCPU[i].TcpZeroWindows,
+			Resets: perCPU[i].TcpResets,
+		})
 	}
 	return sum, nil
 }

@@ -48,6 +48,7 @@ func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
 		point.BPFMapTriggers, point.BPFMapTriggerCounters, point.BPFMapFlowStates,
 		point.BPFMapFlowSequences,
 		point.BPFMapConditions, point.BPFMapWindows, point.BPFMapBursts,
+		point.BPFMapTcpFlows,
 	} {
 		specs[name] = points.Maps[name]
 	}

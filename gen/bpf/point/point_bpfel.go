@@ -97,6 +97,8 @@ type BPFIfitCounters struct {
 	RewriteFailed     uint64
 	FlowStatesRefused uint64
 	TunnelsUnread     uint64
+	TcpRefused        uint64
+	NotesRefused      uint64
 	Tick              uint64
 	TickNs            uint64
 }
@@ -152,6 +154,8 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_LABEL_MARKS  BPFIfitFeature = 2097152
 	BPFIfitFeatureIFIT_FEATURE_RATE         BPFIfitFeature = 4194304
 	BPFIfitFeatureIFIT_FEATURE_BURST        BPFIfitFeature = 8388608
+	BPFIfitFeatureIFIT_FEATURE_TCP          BPFIfitFeature = 16777216
+	BPFIfitFeatureIFIT_FEATURE_HISTOGRAM    BPFIfitFeature = 33554432
 	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
 	BPFIfitFeatureIFIT_FEATURE_PREFIXES     BPFIfitFeature = 268435456
 )
@@ -318,6 +322,8 @@ type BPFIfitPoint struct {
 	SketchMask   uint64
 	EventMask    uint64
 	InnerMask    uint64
+	TcpMask      uint64
+	TcpLocalMask uint64
 	SlotTriggers [64]uint64
 	Slot         [64]struct {
 		_          structs.HostLayout
@@ -362,6 +368,11 @@ type BPFIfitPolicyCounters struct {
 	NoHash              uint64
 	NoHashSegments      uint64
 	FlowsRefused        uint64
+	TcpRetransmitted    uint64
+	TcpOutOfOrder       uint64
+	TcpDuplicateAcks    uint64
+	TcpZeroWindows      uint64
+	TcpResets           uint64
 }
 
 type BPFIfitPortSets struct {
@@ -508,6 +519,70 @@ type BPFIfitSlot struct {
 	FlowFields uint32
 }
 
+type BPFIfitTcpFlow struct {
+	_    structs.HostLayout
+	Lock struct {
+		_   structs.HostLayout
+		Val uint32
+	}
+	Zero uint32
+	Half [2]BPFIfitTcpHalf
+}
+
+type BPFIfitTcpHalf struct {
+	_                   structs.HostLayout
+	FirstNs             uint64
+	Packets             uint64
+	Payload             uint64
+	RetransmittedOctets uint64
+	ZeroWindowNs        uint64
+	Retransmitted       uint32
+	OutOfOrder          uint32
+	Gaps                uint32
+	DuplicateAcks       uint32
+	Probes              uint32
+	ZeroWindows         uint32
+	Syns                uint32
+	Fins                uint32
+	Resets              uint32
+	RttSamples          uint32
+	HandshakeRtt        uint64
+	RttSum              uint64
+	RttMin              uint64
+	RttMax              uint64
+	RttSmoothed         uint64
+	ZeroSinceNs         uint64
+	SynNs               uint64
+	StampNs             uint64
+	Pending             uint32
+	Tsval               uint32
+	Next                uint32
+	Isn                 uint32
+	Acked               uint32
+	Window              uint16
+	Known               uint16
+	Hole                [4]struct {
+		_        structs.HostLayout
+		Start    uint32
+		End      uint32
+		OpenedNs uint64
+		Tsval    uint32
+		Stamped  uint32
+	}
+	Counted BPFIfitTcpView
+	Seen    BPFIfitTcpView
+}
+
+type BPFIfitTcpView struct {
+	_         structs.HostLayout
+	Slots     uint64
+	LastNs    uint64
+	Ruleset   uint32
+	Ifindex   uint32
+	Direction uint32
+	Zero      uint32
+}
+
 type BPFIfitTrigger struct {
 	_          structs.HostLayout
 	Raise      uint64
@@ -561,6 +636,37 @@ type BPFSampleDesk struct {
 	Sample [2][256]uint8
 }
 
+type BPFTcpScratch struct {
+	_   structs.HostLayout
+	Seg struct {
+		_       structs.HostLayout
+		Now     uint64
+		Seq     uint32
+		End     uint32
+		Ack     uint32
+		Payload uint32
+		Packets uint32
+		Size    uint32
+		Stamps  struct {
+			_     structs.HostLayout
+			Tsval uint32
+			Tsecr uint32
+		}
+		Window        uint16
+		Flags         uint8
+		Stamped       bool
+		Precise       bool
+		_             [3]byte
+		Retransmitted uint32
+		OutOfOrder    uint32
+		DuplicateAcks uint32
+		ZeroWindows   uint32
+		Resets        uint32
+		_             [4]byte
+	}
+	Id BPFIfitFlowId
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -591,6 +697,8 @@ const (
 	BPFMapSlotMarks        = "slot_marks"
 	BPFMapSourcePorts      = "source_ports"
 	BPFMapSourceRules      = "source_rules"
+	BPFMapTcpFlows         = "tcp_flows"
+	BPFMapTcpScratch       = "tcp_scratch"
 	BPFMapTriggerCounters  = "trigger_counters"
 	BPFMapTriggers         = "triggers"
 	BPFMapValueRules       = "value_rules"
@@ -678,6 +786,8 @@ type BPFMapSpecs struct {
 	SlotMarks        *ebpf.MapSpec `ebpf:"slot_marks"`
 	SourcePorts      *ebpf.MapSpec `ebpf:"source_ports"`
 	SourceRules      *ebpf.MapSpec `ebpf:"source_rules"`
+	TcpFlows         *ebpf.MapSpec `ebpf:"tcp_flows"`
+	TcpScratch       *ebpf.MapSpec `ebpf:"tcp_scratch"`
 	TriggerCounters  *ebpf.MapSpec `ebpf:"trigger_counters"`
 	Triggers         *ebpf.MapSpec `ebpf:"triggers"`
 	ValueRules       *ebpf.MapSpec `ebpf:"value_rules"`
@@ -739,6 +849,8 @@ type BPFMaps struct {
 	SlotMarks        *ebpf.Map `ebpf:"slot_marks"`
 	SourcePorts      *ebpf.Map `ebpf:"source_ports"`
 	SourceRules      *ebpf.Map `ebpf:"source_rules"`
+	TcpFlows         *ebpf.Map `ebpf:"tcp_flows"`
+	TcpScratch       *ebpf.Map `ebpf:"tcp_scratch"`
 	TriggerCounters  *ebpf.Map `ebpf:"trigger_counters"`
 	Triggers         *ebpf.Map `ebpf:"triggers"`
 	ValueRules       *ebpf.Map `ebpf:"value_rules"`
@@ -773,6 +885,8 @@ func (m *BPFMaps) Close() error {
 		m.SlotMarks,
 		m.SourcePorts,
 		m.SourceRules,
+		m.TcpFlows,
+		m.TcpScratch,
 		m.TriggerCounters,
 		m.Triggers,
 		m.ValueRules,
