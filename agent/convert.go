@@ -50,7 +50,7 @@ func meterPolicies(r *compile.Result, place func(policy uint32) *meter.Totals) [
 
 // observesElsewhere: postcards of packets that were counted as they arrived.
 func observesElsewhere(p *compile.Policy, at compile.Point) bool {
-	return p.Technique == yang.TECHNIQUE_PBT_M && at.Direction == flow.Egress
+	return p.Technique == yang.TECHNIQUE_PBT_M && !p.Unmarked && at.Direction == flow.Egress
 }
 
 // notifyPolicies is what the notifier needs to know of a compiled tree.
@@ -93,14 +93,7 @@ func exportConfig(r *compile.Result, l links) export.Config {
 			FlowKeys: p.FlowKeys, Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
 			MaxRecords: p.Export.MaxRecords, MaxOctets: p.Export.MaxOctets,
 		}
-		switch p.Select.Algorithm {
-		case plan.SelectSystematicCount:
-			e.Selection = export.Selection{
-				Algorithm: records.SystematicCount, Interval: p.Select.Interval, Space: p.Select.Space,
-			}
-		case plan.SelectUniform:
-			e.Selection = export.Selection{Algorithm: records.UniformProbabilistic, Probability: p.Probability}
-		}
+		e.Selection = selector(&p.Select, p.Probability)
 		out.Policies = append(out.Policies, e)
 	}
 	return out

@@ -61,6 +61,7 @@ func (r *readers) policy(name string, out *yang.Policy) {
 		s.LeaseExpiresAt = ptr(uint64(until.UnixNano()))
 	}
 	r.reactions.show(name, s)
+	showSelection(p, &kernel, s)
 	showMarking(p, &kernel, s)
 	r.programs(p, view, s)
 	r.hits(p, out)
@@ -78,6 +79,16 @@ func selected(p *compile.Policy, total meter.Totals, kernel uint64) uint64 {
 		return total.PacketsObserved
 	}
 	return kernel
+}
+
+// showSelection fills in why packets were not selected.
+func showSelection(p *compile.Policy, c *probe.PolicyCounters, s *yang.Policy_State) {
+	if p.Select.Algorithm.IsHash() {
+		s.PacketsNotHashed, s.SuperPacketsSkipped = ptr(c.NoHash), ptr(c.NoHashSegments)
+	}
+	if p.Select.PerFlow && p.Select.Algorithm.Counts() {
+		s.SelectionFlowsRefused = ptr(c.FlowsRefused)
+	}
 }
 
 // showMarking fills in what concerns marks and postcards.

@@ -62,6 +62,21 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 		"packet-selection/config/interval",
 		"packet-selection/config/space",
 		"packet-selection/config/probability",
+		"packet-selection/config/scope",
+		"packet-selection/config/size",
+		"packet-selection/config/population",
+		"packet-selection/config/hash-function",
+		"packet-selection/config/hash-initialiser",
+		"packet-selection/hash-ranges/hash-range/config/min",
+		"packet-selection/hash-ranges/hash-range/config/max",
+		"packet-selection/config/tcp-flags",
+		"packet-selection/config/tcp-flags-absent",
+		"packet-selection/config/minimum-packet-length",
+		"packet-selection/config/maximum-packet-length",
+		"packet-selection/config/minimum-ttl",
+		"packet-selection/config/maximum-ttl",
+		"packet-selection/config/ecn",
+		"packet-selection/config/fragments",
 	}
 	return map[yang.TECHNIQUE]technique{
 		yang.TECHNIQUE_FLOW_METERING: {

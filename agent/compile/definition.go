@@ -73,8 +73,10 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
 	case yang.TECHNIQUE_PBT_M:
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
-		if d.mark = in.GetEncapsulation().GetConfig().GetMark(); d.mark == "" {
-			p.add(Invalid, path+"/encapsulation/config/mark", "PBT_M needs a mark")
+		d.mark = in.GetEncapsulation().GetConfig().GetMark()
+		if d.Unmarked = d.mark == "" && d.Select.Algorithm.IsHash(); d.mark == "" && !d.Unmarked {
+			p.add(Invalid, path+"/encapsulation/config/mark",
+				"PBT_M needs a mark, unless it selects HASH_BASED: then every node recognises the packets by their hash")
 		}
 		if len(d.Export.Collectors) == 0 {
 			p.add(Invalid, path+"/data-export/config/collector", "PBT_M needs a collector: its postcards are kept nowhere else")
@@ -182,6 +184,8 @@ func (d *definition) has(direction flow.Direction) bool {
 		return direction == flow.Egress || !slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY)
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		return watches(d.Triggers, direction)
+	case yang.TECHNIQUE_PBT_M:
+		return direction == flow.Egress || !d.Unmarked
 	case yang.TECHNIQUE_FLOW_SKETCH:
 		return direction == flow.Ingress
 	}

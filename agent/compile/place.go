@@ -121,6 +121,8 @@ func (b *builder) actions(d *definition, i *iface, direction flow.Direction) pla
 	case yang.TECHNIQUE_PBT_M:
 		switch {
 		case !i.inDomain() || !asked && !byDefault:
+		case d.Unmarked:
+			return plan.ActDigest
 		case direction == flow.Ingress && i.role == yang.InterfaceRole_EDGE:
 			return plan.ActMark | plan.ActPostcard
 		default:
@@ -159,6 +161,9 @@ func (b *builder) roles(p *Policy) (roles []yang.NodeRole) {
 	if p.Technique != yang.TECHNIQUE_PBT_M || len(p.Points) == 0 {
 		return nil
 	}
+	if p.Unmarked {
+		return []yang.NodeRole{yang.NodeRole_PATH}
+	}
 	if p.Marks() {
 		roles = append(roles, yang.NodeRole_HEAD)
 	}
@@ -192,7 +197,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	case actions&plan.ActMark != 0:
 		p.Mark = b.marks[d.mark]
 		p.Select, _ = b.result.selection(&d.Policy)
-	case actions&plan.ActMeter != 0:
+	case actions&(plan.ActMeter|plan.ActDigest) != 0:
 		p.Select, _ = b.result.selection(&d.Policy)
 	case actions&plan.ActSketch != 0:
 		p.Sketch = d.Sketch
@@ -200,7 +205,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	case actions&plan.ActEvent != 0:
 		p.Triggers = d.Triggers
 	}
-	if actions&(plan.ActDelay|plan.ActPostcard) != 0 || watchesDelay(p.Triggers) {
+	if actions&(plan.ActDelay|plan.ActPostcard|plan.ActDigest) != 0 || watchesDelay(p.Triggers) {
 		b.stamps = true
 	}
 	if actions&plan.ActPostcard != 0 && at.ID.Direction == flow.Egress {

@@ -74,7 +74,10 @@ type Policy struct {
 	Select   plan.Selection
 	// Probability is set with plan.SelectUniform.
 	Probability float64
-	Sketch      plan.Sketch
+	// Unmarked: postcards are of the packets that Select takes at each node, by
+	// their hash, and no packet is marked (PBT_M).
+	Unmarked bool
+	Sketch   plan.Sketch
 	// SketchFloor is the rate in octets per second below which no flow is
 	// heavy.
 	SketchFloor uint64

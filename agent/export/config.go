@@ -55,19 +55,12 @@ type Policy struct {
 	// Delay: flow records carry the node transit delay.
 	Delay bool
 	// Without names Information Elements that the flow records leave out.
-	Without      []string
-	Selection    Selection
+	Without []string
+	// Selection describes packet selection; Algorithm is 0 for policies that
+	// select every packet. What names the selector is not looked at.
+	Selection    records.Selector
 	BatchTimeout time.Duration
 	// MaxRecords and MaxOctets per second, copies for several collectors
 	// counted each; 0 means no ceiling.
 	MaxRecords, MaxOctets uint64
-}
-
-// Selection describes packet selection in the terms of RFC 5477.
-type Selection struct {
-	// Algorithm is 0 for policies that select every packet, else
-	// records.SystematicCount or records.UniformProbabilistic.
-	Algorithm       records.Algorithm
-	Interval, Space uint32
-	Probability     float64
 }

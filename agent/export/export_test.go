@@ -401,7 +401,7 @@ func TestReplicateAndFailover(t *testing.T) {
 func TestPoliciesChangeUnderASession(t *testing.T) {
 	c := listen(t, 0)
 	cfg := config([]Collector{toward("c", c.address())}, exporting("c"))
-	cfg.Policies[0].Selection = Selection{Algorithm: records.UniformProbabilistic, Probability: 0.5}
+	cfg.Policies[0].Selection = records.Selector{Algorithm: records.UniformProbabilistic, Probability: 0.5}
 	p, _ := start(t, DialUDP, cfg)
 	p.Flow(flowRecord(0))
 	wait(t, "the first record has arrived", func() bool { return c.flowCount() == 1 })
@@ -412,7 +412,7 @@ func TestPoliciesChangeUnderASession(t *testing.T) {
 	}
 	before := learnt()
 	cfg = config(cfg.Collectors, exporting("c"))
-	cfg.Policies[0].Generation, cfg.Policies[0].Selection = 4, Selection{Algorithm: records.UniformProbabilistic, Probability: 0.25}
+	cfg.Policies[0].Generation, cfg.Policies[0].Selection = 4, records.Selector{Algorithm: records.UniformProbabilistic, Probability: 0.25}
 	configure(t, p, cfg)
 	next := flowRecord(0)
 	next.Generation = 4

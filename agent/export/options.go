@@ -37,7 +37,7 @@ type options struct {
 	policyName     *ipfix.Stream[records.PolicyName]
 	interfaceName  *ipfix.Stream[records.InterfaceName]
 	typeInfo       *ipfix.Stream[records.TypeInformation]
-	selector       map[records.Algorithm]*ipfix.Stream[records.Selector]
+	selectors      map[selectorKind]*ipfix.Stream[records.Selector]
 	sequence       *ipfix.Stream[records.SelectionSequence]
 	sequenceStats  *ipfix.Stream[records.SequenceStatistics]
 	meter          *ipfix.Stream[records.MeterReliability]
@@ -55,10 +55,7 @@ func (o *options) open(e, process *ipfix.Exporter, t *templates) error {
 	o.meter = stream[records.MeterReliability](e, t.meterReliability, &failed)
 	o.meterStats = stream[records.MeterStatistics](e, t.meterStatistics, &failed)
 	o.processLosses = stream[records.ExporterReliability](process, t.exporterReliability, &failed)
-	o.selector = make(map[records.Algorithm]*ipfix.Stream[records.Selector])
-	for a, template := range t.selector {
-		o.selector[a] = stream[records.Selector](e, template, &failed)
-	}
+	o.selectors = make(map[selectorKind]*ipfix.Stream[records.Selector])
 	if t.policyName != nil {
 		o.policyName = stream[records.PolicyName](e, t.policyName, &failed)
 		o.typeInfo = stream[records.TypeInformation](e, t.typeInfo, &failed)
@@ -108,7 +105,7 @@ func (s *session) writeNames(before *view) {
 			put(s, s.options.policyName, records.PolicyName{Policy: id, Name: p.Name, Owner: p.Owner})
 		}
 		if p.Selection.Algorithm != 0 && (!known || old.PolicyRef != p.PolicyRef) {
-			put(s, s.options.selector[p.Selection.Algorithm], p.selector())
+			s.writeSelector(p.selector())
 			put(s, s.options.sequence, records.SelectionSequence{
 				Sequence: uint64(id), Point: uint64(id), Selector: selectorID(p.ID, p.Generation),
 			})
@@ -120,12 +117,34 @@ func (s *session) writeNames(before *view) {
 func selectorID(policy, generation uint32) uint64 { return uint64(policy)<<32 | uint64(generation) }
 
 func (p *Policy) selector() records.Selector {
-	return records.Selector{
-		Selector: selectorID(p.ID, p.Generation), Algorithm: p.Selection.Algorithm,
-		PacketInterval: p.Selection.Interval, PacketSpace: p.Selection.Space,
-		Probability: p.Selection.Probability,
-		Policy:      p.ID, Generation: p.Generation,
+	out := p.Selection
+	out.Selector, out.Policy, out.Generation = selectorID(p.ID, p.Generation), p.ID, p.Generation
+	return out
+}
+
+// selectorKind is what the template of a selector depends on.
+type selectorKind struct {
+	algorithm records.Algorithm
+	ranges    int
+}
+
+// writeSelector describes a selector, under a template that the session has
+// from the first selector of its kind on.
+func (s *session) writeSelector(sel records.Selector) {
+	kind := selectorKind{sel.Algorithm, sel.Ranges()}
+	to := s.options.selectors[kind]
+	if to == nil {
+		template, err := records.SelectorTemplate(s.view.Load().templates.model, kind.algorithm, kind.ranges)
+		if err == nil {
+			to, err = ipfix.NewStream[records.Selector](s.exporter, template)
+		}
+		if err != nil {
+			s.note(err)
+			return
+		}
+		s.options.selectors[kind] = to
 	}
+	put(s, to, sel)
 }
 
 // writeStatistics tells what was counted and what was lost.

@@ -17,7 +17,6 @@ type templates struct {
 	model                                 *ie.Model
 	postcard, event, heavy                byFamily
 	policyName, interfaceName, typeInfo   *ipfix.Template
-	selector                              map[records.Algorithm]*ipfix.Template
 	selectionSequence, sequenceStats      *ipfix.Template
 	exporterReliability, meterReliability *ipfix.Template
 	meterStatistics                       *ipfix.Template
@@ -26,7 +25,7 @@ type templates struct {
 // newTemplates makes them for an enterprise number, 0 for none.
 func newTemplates(enterprise uint32) (*templates, error) {
 	m := ie.NewModel(enterprise)
-	t := &templates{model: m, selector: make(map[records.Algorithm]*ipfix.Template)}
+	t := &templates{model: m}
 	var failed error
 	keep := func(made *ipfix.Template, err error) *ipfix.Template {
 		if err != nil && failed == nil {
@@ -40,9 +39,6 @@ func newTemplates(enterprise uint32) (*templates, error) {
 	t.exporterReliability = keep(records.ExporterReliabilityTemplate(m))
 	t.meterReliability = keep(records.MeterReliabilityTemplate(m))
 	t.meterStatistics = keep(records.MeterStatisticsTemplate(m))
-	for _, a := range []records.Algorithm{records.SystematicCount, records.UniformProbabilistic} {
-		t.selector[a] = keep(records.SelectorTemplate(m, a))
-	}
 	if enterprise != 0 {
 		t.policyName = keep(records.PolicyNameTemplate(m))
 		t.typeInfo = keep(records.TypeInformationTemplate(m))

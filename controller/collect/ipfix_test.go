@@ -101,7 +101,7 @@ func TestReceive(t *testing.T) {
 
 	e := exporter(t, 9, func(m []byte) { messages = append(messages, m) })
 	postcards(t, e, 40)
-	tmpl, err := records.SelectorTemplate(model, records.UniformProbabilistic)
+	tmpl, err := records.SelectorTemplate(model, records.UniformProbabilistic, 0)
 	write(t, e, tmpl, err, records.Selector{Selector: 5, Algorithm: records.UniformProbabilistic, Probability: 0.25, Policy: 7})
 	tmpl, err = records.FlowTemplate(model, records.IPv4, records.DefaultFlowKeys(), records.FlowOptions{TransitDelay: true, Sampled: true})
 	write(t, e, tmpl, err,

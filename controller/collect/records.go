@@ -108,6 +108,18 @@ func (s *selectors) learn(domain uint32, r *records.Selector) {
 		if total := float64(r.PacketInterval) + float64(r.PacketSpace); total > 0 {
 			s.ratios[k] = float64(r.PacketInterval) / total
 		}
+	case records.SystematicTime:
+		if total := float64(r.TimeInterval) + float64(r.TimeSpace); total > 0 {
+			s.ratios[k] = float64(r.TimeInterval) / total
+		}
+	case records.HashBOB, records.HashIPSX, records.HashCRC:
+		if output := float64(r.OutputRangeMax-r.OutputRangeMin) + 1; r.OutputRangeMax > r.OutputRangeMin {
+			selected := 0.0
+			for _, in := range r.Selected() {
+				selected += float64(in.Max-in.Min) + 1
+			}
+			s.ratios[k] = min(selected/output, 1)
+		}
 	case records.RandomNOutOfN:
 		if r.Population > 0 {
 			s.ratios[k] = float64(r.Size) / float64(r.Population)

@@ -353,6 +353,39 @@ const (
 	OpenifitTypes_Direction_BOTH E_OpenifitTypes_Direction = 3
 )
 
+// E_OpenifitTypes_Ecn is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_Ecn. An additional value named
+// OpenifitTypes_Ecn_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_Ecn int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_Ecn implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_Ecn can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_Ecn) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_Ecn.
+func (E_OpenifitTypes_Ecn) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenifitTypes_Ecn.
+func (e E_OpenifitTypes_Ecn) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_Ecn")
+}
+
+const (
+	// OpenifitTypes_Ecn_UNSET corresponds to the value UNSET of OpenifitTypes_Ecn
+	OpenifitTypes_Ecn_UNSET E_OpenifitTypes_Ecn = 0
+	// OpenifitTypes_Ecn_NOT_ECT corresponds to the value NOT_ECT of OpenifitTypes_Ecn
+	OpenifitTypes_Ecn_NOT_ECT E_OpenifitTypes_Ecn = 1
+	// OpenifitTypes_Ecn_ECT_1 corresponds to the value ECT_1 of OpenifitTypes_Ecn
+	OpenifitTypes_Ecn_ECT_1 E_OpenifitTypes_Ecn = 2
+	// OpenifitTypes_Ecn_ECT_0 corresponds to the value ECT_0 of OpenifitTypes_Ecn
+	OpenifitTypes_Ecn_ECT_0 E_OpenifitTypes_Ecn = 3
+	// OpenifitTypes_Ecn_CE corresponds to the value CE of OpenifitTypes_Ecn
+	OpenifitTypes_Ecn_CE E_OpenifitTypes_Ecn = 4
+)
+
 // E_OpenifitTypes_EncapsulationMode is a derived int64 type which is used to represent
 // the enumerated node OpenifitTypes_EncapsulationMode. An additional value named
 // OpenifitTypes_EncapsulationMode_UNSET is added to the enumeration which is used as
@@ -539,6 +572,37 @@ const (
 	OpenifitTypes_ForeignMarkAction_DROP E_OpenifitTypes_ForeignMarkAction = 2
 	// OpenifitTypes_ForeignMarkAction_PASS corresponds to the value PASS of OpenifitTypes_ForeignMarkAction
 	OpenifitTypes_ForeignMarkAction_PASS E_OpenifitTypes_ForeignMarkAction = 3
+)
+
+// E_OpenifitTypes_FragmentMatch is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_FragmentMatch. An additional value named
+// OpenifitTypes_FragmentMatch_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_FragmentMatch int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_FragmentMatch implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_FragmentMatch can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_FragmentMatch) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_FragmentMatch.
+func (E_OpenifitTypes_FragmentMatch) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenifitTypes_FragmentMatch.
+func (e E_OpenifitTypes_FragmentMatch) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_FragmentMatch")
+}
+
+const (
+	// OpenifitTypes_FragmentMatch_UNSET corresponds to the value UNSET of OpenifitTypes_FragmentMatch
+	OpenifitTypes_FragmentMatch_UNSET E_OpenifitTypes_FragmentMatch = 0
+	// OpenifitTypes_FragmentMatch_ANY corresponds to the value ANY of OpenifitTypes_FragmentMatch
+	OpenifitTypes_FragmentMatch_ANY E_OpenifitTypes_FragmentMatch = 1
+	// OpenifitTypes_FragmentMatch_UNFRAGMENTED corresponds to the value UNFRAGMENTED of OpenifitTypes_FragmentMatch
+	OpenifitTypes_FragmentMatch_UNFRAGMENTED E_OpenifitTypes_FragmentMatch = 2
+	// OpenifitTypes_FragmentMatch_FRAGMENTS corresponds to the value FRAGMENTS of OpenifitTypes_FragmentMatch
+	OpenifitTypes_FragmentMatch_FRAGMENTS E_OpenifitTypes_FragmentMatch = 3
 )
 
 // E_OpenifitTypes_HashFunction is a derived int64 type which is used to represent
@@ -974,6 +1038,35 @@ const (
 	OpenifitTypes_SelectionAlgorithm_HASH_BASED E_OpenifitTypes_SelectionAlgorithm = 6
 	// OpenifitTypes_SelectionAlgorithm_PROPERTY_MATCH corresponds to the value PROPERTY_MATCH of OpenifitTypes_SelectionAlgorithm
 	OpenifitTypes_SelectionAlgorithm_PROPERTY_MATCH E_OpenifitTypes_SelectionAlgorithm = 7
+)
+
+// E_OpenifitTypes_SelectionScope is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_SelectionScope. An additional value named
+// OpenifitTypes_SelectionScope_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_SelectionScope int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_SelectionScope implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_SelectionScope can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_SelectionScope) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_SelectionScope.
+func (E_OpenifitTypes_SelectionScope) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenifitTypes_SelectionScope.
+func (e E_OpenifitTypes_SelectionScope) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_SelectionScope")
+}
+
+const (
+	// OpenifitTypes_SelectionScope_UNSET corresponds to the value UNSET of OpenifitTypes_SelectionScope
+	OpenifitTypes_SelectionScope_UNSET E_OpenifitTypes_SelectionScope = 0
+	// OpenifitTypes_SelectionScope_POLICY corresponds to the value POLICY of OpenifitTypes_SelectionScope
+	OpenifitTypes_SelectionScope_POLICY E_OpenifitTypes_SelectionScope = 1
+	// OpenifitTypes_SelectionScope_FLOW corresponds to the value FLOW of OpenifitTypes_SelectionScope
+	OpenifitTypes_SelectionScope_FLOW E_OpenifitTypes_SelectionScope = 2
 )
 
 // E_OpenifitTypes_SessionState is a derived int64 type which is used to represent

@@ -98,6 +98,12 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		2: {Name: "EGRESS"},
 		3: {Name: "BOTH"},
 	},
+	"E_OpenifitTypes_Ecn": {
+		1: {Name: "NOT_ECT"},
+		2: {Name: "ECT_1"},
+		3: {Name: "ECT_0"},
+		4: {Name: "CE"},
+	},
 	"E_OpenifitTypes_EncapsulationMode": {
 		1: {Name: "OUTER"},
 		2: {Name: "IN_PLACE"},
@@ -126,6 +132,11 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		1: {Name: "STRIP"},
 		2: {Name: "DROP"},
 		3: {Name: "PASS"},
+	},
+	"E_OpenifitTypes_FragmentMatch": {
+		1: {Name: "ANY"},
+		2: {Name: "UNFRAGMENTED"},
+		3: {Name: "FRAGMENTS"},
 	},
 	"E_OpenifitTypes_HashFunction": {
 		1: {Name: "BOB"},
@@ -202,6 +213,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		5: {Name: "UNIFORM_PROBABILISTIC"},
 		6: {Name: "HASH_BASED"},
 		7: {Name: "PROPERTY_MATCH"},
+	},
+	"E_OpenifitTypes_SelectionScope": {
+		1: {Name: "POLICY"},
+		2: {Name: "FLOW"},
 	},
 	"E_OpenifitTypes_SessionState": {
 		1: {Name: "IDLE"},
@@ -403,10 +418,22 @@ func initΛEnumTypes() {
 		"/ifit/policies/policy/packet-selection/config/algorithm": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_SelectionAlgorithm)(0)),
 		},
+		"/ifit/policies/policy/packet-selection/config/ecn": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_Ecn)(0)),
+		},
+		"/ifit/policies/policy/packet-selection/config/fragments": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_FragmentMatch)(0)),
+		},
 		"/ifit/policies/policy/packet-selection/config/hash-function": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_HashFunction)(0)),
 		},
+		"/ifit/policies/policy/packet-selection/config/scope": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_SelectionScope)(0)),
+		},
 		"/ifit/policies/policy/packet-selection/config/tcp-flags": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_TcpFlag)(0)),
+		},
+		"/ifit/policies/policy/packet-selection/config/tcp-flags-absent": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TcpFlag)(0)),
 		},
 		"/ifit/policies/policy/state/declined-data-element": []reflect.Type{

@@ -35,6 +35,7 @@ type (
 	Domain_Namespace_State                                 = OpenifitAgent_Ifit_Domain_Namespaces_Namespace_State
 	Domain_Namespaces                                      = OpenifitAgent_Ifit_Domain_Namespaces
 	Domain_State                                           = OpenifitAgent_Ifit_Domain_State
+	Ecn                                                    = E_OpenifitTypes_Ecn
 	EncapsulationMode                                      = E_OpenifitTypes_EncapsulationMode
 	Event                                                  = OpenifitAgent_Ifit_Events_Event
 	EventState                                             = E_OpenifitTypes_EventState
@@ -46,6 +47,7 @@ type (
 	ExportProtocol                                         = E_OpenifitTypes_ExportProtocol
 	FlowSource                                             = E_OpenifitTypes_FlowSource
 	ForeignMarkAction                                      = E_OpenifitTypes_ForeignMarkAction
+	FragmentMatch                                          = E_OpenifitTypes_FragmentMatch
 	HashFunction                                           = E_OpenifitTypes_HashFunction
 	Ifit                                                   = OpenifitAgent_Ifit
 	Interface                                              = OpenifitAgent_Ifit_Interfaces_Interface
@@ -124,6 +126,7 @@ type (
 	ProgramDirection                                       = E_OpenifitTypes_ProgramDirection
 	RuleAction                                             = E_OpenifitTypes_RuleAction
 	SelectionAlgorithm                                     = E_OpenifitTypes_SelectionAlgorithm
+	SelectionScope                                         = E_OpenifitTypes_SelectionScope
 	SessionState                                           = E_OpenifitTypes_SessionState
 	SkipReason                                             = E_OpenifitTypes_SkipReason
 	State                                                  = OpenifitAgent_Ifit_State
@@ -204,6 +207,11 @@ const (
 	Direction_EGRESS                         = OpenifitTypes_Direction_EGRESS
 	Direction_INGRESS                        = OpenifitTypes_Direction_INGRESS
 	Direction_UNSET                          = OpenifitTypes_Direction_UNSET
+	Ecn_CE                                   = OpenifitTypes_Ecn_CE
+	Ecn_ECT_0                                = OpenifitTypes_Ecn_ECT_0
+	Ecn_ECT_1                                = OpenifitTypes_Ecn_ECT_1
+	Ecn_NOT_ECT                              = OpenifitTypes_Ecn_NOT_ECT
+	Ecn_UNSET                                = OpenifitTypes_Ecn_UNSET
 	EncapsulationMode_IN_PLACE               = OpenifitTypes_EncapsulationMode_IN_PLACE
 	EncapsulationMode_OUTER                  = OpenifitTypes_EncapsulationMode_OUTER
 	EncapsulationMode_UNSET                  = OpenifitTypes_EncapsulationMode_UNSET
@@ -227,6 +235,10 @@ const (
 	ForeignMarkAction_PASS                   = OpenifitTypes_ForeignMarkAction_PASS
 	ForeignMarkAction_STRIP                  = OpenifitTypes_ForeignMarkAction_STRIP
 	ForeignMarkAction_UNSET                  = OpenifitTypes_ForeignMarkAction_UNSET
+	FragmentMatch_ANY                        = OpenifitTypes_FragmentMatch_ANY
+	FragmentMatch_FRAGMENTS                  = OpenifitTypes_FragmentMatch_FRAGMENTS
+	FragmentMatch_UNFRAGMENTED               = OpenifitTypes_FragmentMatch_UNFRAGMENTED
+	FragmentMatch_UNSET                      = OpenifitTypes_FragmentMatch_UNSET
 	HashFunction_BOB                         = OpenifitTypes_HashFunction_BOB
 	HashFunction_CRC32                       = OpenifitTypes_HashFunction_CRC32
 	HashFunction_IPSX                        = OpenifitTypes_HashFunction_IPSX
@@ -290,6 +302,9 @@ const (
 	SelectionAlgorithm_SYSTEMATIC_TIME       = OpenifitTypes_SelectionAlgorithm_SYSTEMATIC_TIME
 	SelectionAlgorithm_UNIFORM_PROBABILISTIC = OpenifitTypes_SelectionAlgorithm_UNIFORM_PROBABILISTIC
 	SelectionAlgorithm_UNSET                 = OpenifitTypes_SelectionAlgorithm_UNSET
+	SelectionScope_FLOW                      = OpenifitTypes_SelectionScope_FLOW
+	SelectionScope_POLICY                    = OpenifitTypes_SelectionScope_POLICY
+	SelectionScope_UNSET                     = OpenifitTypes_SelectionScope_UNSET
 	SessionState_BACKOFF                     = OpenifitTypes_SessionState_BACKOFF
 	SessionState_CONNECTING                  = OpenifitTypes_SessionState_CONNECTING
 	SessionState_ESTABLISHED                 = OpenifitTypes_SessionState_ESTABLISHED

@@ -399,16 +399,22 @@ func (*OpenifitAgent_Ifit_Policies_Policy_PacketSelection) ΛBelongingModule() s
 // OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config represents the /openifit-agent/ifit/policies/policy/packet-selection/config YANG schema element.
 type OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config struct {
 	Algorithm           E_OpenifitTypes_SelectionAlgorithm `path:"algorithm" module:"openifit-agent"`
+	Ecn                 []E_OpenifitTypes_Ecn              `path:"ecn" module:"openifit-agent"`
+	Fragments           E_OpenifitTypes_FragmentMatch      `path:"fragments" module:"openifit-agent"`
 	HashFunction        E_OpenifitTypes_HashFunction       `path:"hash-function" module:"openifit-agent"`
 	HashInitialiser     *uint32                            `path:"hash-initialiser" module:"openifit-agent"`
 	Interval            *uint32                            `path:"interval" module:"openifit-agent"`
 	MaximumPacketLength *uint16                            `path:"maximum-packet-length" module:"openifit-agent"`
+	MaximumTtl          *uint8                             `path:"maximum-ttl" module:"openifit-agent"`
 	MinimumPacketLength *uint16                            `path:"minimum-packet-length" module:"openifit-agent"`
+	MinimumTtl          *uint8                             `path:"minimum-ttl" module:"openifit-agent"`
 	Population          *uint32                            `path:"population" module:"openifit-agent"`
 	Probability         *float64                           `path:"probability" module:"openifit-agent"`
+	Scope               E_OpenifitTypes_SelectionScope     `path:"scope" module:"openifit-agent"`
 	Size                *uint32                            `path:"size" module:"openifit-agent"`
 	Space               *uint32                            `path:"space" module:"openifit-agent"`
 	TcpFlags            []E_OpenifitTypes_TcpFlag          `path:"tcp-flags" module:"openifit-agent"`
+	TcpFlagsAbsent      []E_OpenifitTypes_TcpFlag          `path:"tcp-flags-absent" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config implements the yang.GoStruct
@@ -430,6 +436,38 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetAlgorithm
 		return OpenifitTypes_SelectionAlgorithm_ALL
 	}
 	return t.Algorithm
+}
+
+// GetEcn retrieves the value of the leaf Ecn from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Ecn is set, it can
+// safely use t.GetEcn() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Ecn == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetEcn() []E_OpenifitTypes_Ecn {
+	if t == nil || t.Ecn == nil {
+		return nil
+	}
+	return t.Ecn
+}
+
+// GetFragments retrieves the value of the leaf Fragments from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Fragments is set, it can
+// safely use t.GetFragments() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Fragments == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetFragments() E_OpenifitTypes_FragmentMatch {
+	if t == nil || t.Fragments == 0 {
+		return OpenifitTypes_FragmentMatch_ANY
+	}
+	return t.Fragments
 }
 
 // GetHashFunction retrieves the value of the leaf HashFunction from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
@@ -496,6 +534,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetMaximumPa
 	return *t.MaximumPacketLength
 }
 
+// GetMaximumTtl retrieves the value of the leaf MaximumTtl from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if MaximumTtl is set, it can
+// safely use t.GetMaximumTtl() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.MaximumTtl == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetMaximumTtl() uint8 {
+	if t == nil || t.MaximumTtl == nil {
+		return 0
+	}
+	return *t.MaximumTtl
+}
+
 // GetMinimumPacketLength retrieves the value of the leaf MinimumPacketLength from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
 // struct. If the field is unset but has a default value in the YANG schema,
 // then the default value will be returned.
@@ -510,6 +564,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetMinimumPa
 		return 0
 	}
 	return *t.MinimumPacketLength
+}
+
+// GetMinimumTtl retrieves the value of the leaf MinimumTtl from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if MinimumTtl is set, it can
+// safely use t.GetMinimumTtl() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.MinimumTtl == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetMinimumTtl() uint8 {
+	if t == nil || t.MinimumTtl == nil {
+		return 0
+	}
+	return *t.MinimumTtl
 }
 
 // GetPopulation retrieves the value of the leaf Population from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
@@ -542,6 +612,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetProbabili
 		return 0.0
 	}
 	return *t.Probability
+}
+
+// GetScope retrieves the value of the leaf Scope from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Scope is set, it can
+// safely use t.GetScope() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Scope == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetScope() E_OpenifitTypes_SelectionScope {
+	if t == nil || t.Scope == 0 {
+		return OpenifitTypes_SelectionScope_POLICY
+	}
+	return t.Scope
 }
 
 // GetSize retrieves the value of the leaf Size from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
@@ -590,6 +676,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetTcpFlags(
 		return nil
 	}
 	return t.TcpFlags
+}
+
+// GetTcpFlagsAbsent retrieves the value of the leaf TcpFlagsAbsent from the OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if TcpFlagsAbsent is set, it can
+// safely use t.GetTcpFlagsAbsent() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.TcpFlagsAbsent == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_PacketSelection_Config) GetTcpFlagsAbsent() []E_OpenifitTypes_TcpFlag {
+	if t == nil || t.TcpFlagsAbsent == nil {
+		return nil
+	}
+	return t.TcpFlagsAbsent
 }
 
 // Validate validates s against the YANG schema corresponding to its type.
@@ -1037,43 +1139,45 @@ func (*OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) ΛBelongingModule() str
 
 // OpenifitAgent_Ifit_Policies_Policy_State represents the /openifit-agent/ifit/policies/policy/state YANG schema element.
 type OpenifitAgent_Ifit_Policies_Policy_State struct {
-	DeclinedDataElement []E_OpenifitTypes_DATA_ELEMENT                       `path:"declined-data-element" module:"openifit-agent"`
-	Description         *string                                              `path:"description" module:"openifit-agent"`
-	Enabled             *bool                                                `path:"enabled" module:"openifit-agent"`
-	Events              *uint64                                              `path:"events" module:"openifit-agent"`
-	EventsDropped       *uint64                                              `path:"events-dropped" module:"openifit-agent"`
-	ExpiresAt           *uint64                                              `path:"expires-at" module:"openifit-agent"`
-	FlowsRefused        *uint64                                              `path:"flows-refused" module:"openifit-agent"`
-	Generation          *uint32                                              `path:"generation" module:"openifit-agent"`
-	HeavyFlows          *OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows `path:"heavy-flows" module:"openifit-agent"`
-	Id                  *uint32                                              `path:"id" module:"openifit-agent"`
-	LastError           *string                                              `path:"last-error" module:"openifit-agent"`
-	LeaseExpiresAt      *uint64                                              `path:"lease-expires-at" module:"openifit-agent"`
-	Lifetime            *uint32                                              `path:"lifetime" module:"openifit-agent"`
-	LocalOriginated     *bool                                                `path:"local-originated" module:"openifit-agent"`
-	Name                *string                                              `path:"name" module:"openifit-agent"`
-	OctetsObserved      *uint64                                              `path:"octets-observed" module:"openifit-agent"`
-	OperStatus          E_OpenifitTypes_PolicyOperStatus                     `path:"oper-status" module:"openifit-agent"`
-	Owner               *string                                              `path:"owner" module:"openifit-agent"`
-	PacketsLimited      *uint64                                              `path:"packets-limited" module:"openifit-agent"`
-	PacketsMarked       *uint64                                              `path:"packets-marked" module:"openifit-agent"`
-	PacketsObserved     *uint64                                              `path:"packets-observed" module:"openifit-agent"`
-	PacketsSelected     *uint64                                              `path:"packets-selected" module:"openifit-agent"`
-	PacketsUnmarked     *uint64                                              `path:"packets-unmarked" module:"openifit-agent"`
-	Postcards           *uint64                                              `path:"postcards" module:"openifit-agent"`
-	PostcardsLimited    *uint64                                              `path:"postcards-limited" module:"openifit-agent"`
-	PostcardsLost       *uint64                                              `path:"postcards-lost" module:"openifit-agent"`
-	Priority            *uint16                                              `path:"priority" module:"openifit-agent"`
-	Programs            *OpenifitAgent_Ifit_Policies_Policy_State_Programs   `path:"programs" module:"openifit-agent"`
-	Reactions           *OpenifitAgent_Ifit_Policies_Policy_State_Reactions  `path:"reactions" module:"openifit-agent"`
-	ReactionsBegun      *uint64                                              `path:"reactions-begun" module:"openifit-agent"`
-	RecordsDropped      *uint64                                              `path:"records-dropped" module:"openifit-agent"`
-	RecordsExported     *uint64                                              `path:"records-exported" module:"openifit-agent"`
-	Role                []E_OpenifitTypes_NodeRole                           `path:"role" module:"openifit-agent"`
-	SamplesLost         *uint64                                              `path:"samples-lost" module:"openifit-agent"`
-	Skips               *OpenifitAgent_Ifit_Policies_Policy_State_Skips      `path:"skips" module:"openifit-agent"`
-	SuperPacketsSkipped *uint64                                              `path:"super-packets-skipped" module:"openifit-agent"`
-	Technique           E_OpenifitTypes_TECHNIQUE                            `path:"technique" module:"openifit-agent"`
+	DeclinedDataElement   []E_OpenifitTypes_DATA_ELEMENT                       `path:"declined-data-element" module:"openifit-agent"`
+	Description           *string                                              `path:"description" module:"openifit-agent"`
+	Enabled               *bool                                                `path:"enabled" module:"openifit-agent"`
+	Events                *uint64                                              `path:"events" module:"openifit-agent"`
+	EventsDropped         *uint64                                              `path:"events-dropped" module:"openifit-agent"`
+	ExpiresAt             *uint64                                              `path:"expires-at" module:"openifit-agent"`
+	FlowsRefused          *uint64                                              `path:"flows-refused" module:"openifit-agent"`
+	Generation            *uint32                                              `path:"generation" module:"openifit-agent"`
+	HeavyFlows            *OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows `path:"heavy-flows" module:"openifit-agent"`
+	Id                    *uint32                                              `path:"id" module:"openifit-agent"`
+	LastError             *string                                              `path:"last-error" module:"openifit-agent"`
+	LeaseExpiresAt        *uint64                                              `path:"lease-expires-at" module:"openifit-agent"`
+	Lifetime              *uint32                                              `path:"lifetime" module:"openifit-agent"`
+	LocalOriginated       *bool                                                `path:"local-originated" module:"openifit-agent"`
+	Name                  *string                                              `path:"name" module:"openifit-agent"`
+	OctetsObserved        *uint64                                              `path:"octets-observed" module:"openifit-agent"`
+	OperStatus            E_OpenifitTypes_PolicyOperStatus                     `path:"oper-status" module:"openifit-agent"`
+	Owner                 *string                                              `path:"owner" module:"openifit-agent"`
+	PacketsLimited        *uint64                                              `path:"packets-limited" module:"openifit-agent"`
+	PacketsMarked         *uint64                                              `path:"packets-marked" module:"openifit-agent"`
+	PacketsNotHashed      *uint64                                              `path:"packets-not-hashed" module:"openifit-agent"`
+	PacketsObserved       *uint64                                              `path:"packets-observed" module:"openifit-agent"`
+	PacketsSelected       *uint64                                              `path:"packets-selected" module:"openifit-agent"`
+	PacketsUnmarked       *uint64                                              `path:"packets-unmarked" module:"openifit-agent"`
+	Postcards             *uint64                                              `path:"postcards" module:"openifit-agent"`
+	PostcardsLimited      *uint64                                              `path:"postcards-limited" module:"openifit-agent"`
+	PostcardsLost         *uint64                                              `path:"postcards-lost" module:"openifit-agent"`
+	Priority              *uint16                                              `path:"priority" module:"openifit-agent"`
+	Programs              *OpenifitAgent_Ifit_Policies_Policy_State_Programs   `path:"programs" module:"openifit-agent"`
+	Reactions             *OpenifitAgent_Ifit_Policies_Policy_State_Reactions  `path:"reactions" module:"openifit-agent"`
+	ReactionsBegun        *uint64                                              `path:"reactions-begun" module:"openifit-agent"`
+	RecordsDropped        *uint64                                              `path:"records-dropped" module:"openifit-agent"`
+	RecordsExported       *uint64                                              `path:"records-exported" module:"openifit-agent"`
+	Role                  []E_OpenifitTypes_NodeRole                           `path:"role" module:"openifit-agent"`
+	SamplesLost           *uint64                                              `path:"samples-lost" module:"openifit-agent"`
+	SelectionFlowsRefused *uint64                                              `path:"selection-flows-refused" module:"openifit-agent"`
+	Skips                 *OpenifitAgent_Ifit_Policies_Policy_State_Skips      `path:"skips" module:"openifit-agent"`
+	SuperPacketsSkipped   *uint64                                              `path:"super-packets-skipped" module:"openifit-agent"`
+	Technique             E_OpenifitTypes_TECHNIQUE                            `path:"technique" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_State implements the yang.GoStruct
@@ -1465,6 +1569,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetPacketsMarked() uint64 {
 	return *t.PacketsMarked
 }
 
+// GetPacketsNotHashed retrieves the value of the leaf PacketsNotHashed from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if PacketsNotHashed is set, it can
+// safely use t.GetPacketsNotHashed() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.PacketsNotHashed == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetPacketsNotHashed() uint64 {
+	if t == nil || t.PacketsNotHashed == nil {
+		return 0
+	}
+	return *t.PacketsNotHashed
+}
+
 // GetPacketsObserved retrieves the value of the leaf PacketsObserved from the OpenifitAgent_Ifit_Policies_Policy_State
 // struct. If the field is unset but has a default value in the YANG schema,
 // then the default value will be returned.
@@ -1655,6 +1775,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSamplesLost() uint64 {
 		return 0
 	}
 	return *t.SamplesLost
+}
+
+// GetSelectionFlowsRefused retrieves the value of the leaf SelectionFlowsRefused from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if SelectionFlowsRefused is set, it can
+// safely use t.GetSelectionFlowsRefused() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.SelectionFlowsRefused == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSelectionFlowsRefused() uint64 {
+	if t == nil || t.SelectionFlowsRefused == nil {
+		return 0
+	}
+	return *t.SelectionFlowsRefused
 }
 
 // GetSuperPacketsSkipped retrieves the value of the leaf SuperPacketsSkipped from the OpenifitAgent_Ifit_Policies_Policy_State

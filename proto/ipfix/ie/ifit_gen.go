@@ -30,6 +30,10 @@ const (
 	IfitFlowInsertRefusedTotalCount Private = 24
 	IfitHeavyFlowThresholdOctets    Private = 25
 	IfitPolicyOwner                 Private = 26
+	IfitSelectionScope              Private = 50
+	IfitTcpControlBitsAbsent        Private = 51
+	IfitEcnCodepoints               Private = 52
+	IfitFragmentMatch               Private = 53
 )
 
 var ifit = table{
@@ -60,9 +64,13 @@ var ifit = table{
 		24: {ID: 24, Name: "ifitFlowInsertRefusedTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
 		25: {ID: 25, Name: "ifitHeavyFlowThresholdOctets", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsOctets},
 		26: {ID: 26, Name: "ifitPolicyOwner", Type: TypeString},
+		50: {ID: 50, Name: "ifitSelectionScope", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
+		51: {ID: 51, Name: "ifitTcpControlBitsAbsent", Type: TypeUnsigned16, Semantics: SemanticsFlags},
+		52: {ID: 52, Name: "ifitEcnCodepoints", Type: TypeUnsigned8, Semantics: SemanticsFlags},
+		53: {ID: 53, Name: "ifitFragmentMatch", Type: TypeUnsigned8, Semantics: SemanticsFlags},
 	},
 	byName: []uint16{
-		22, 10, 11, 12, 14, 13, 24, 16, 25, 9, 3, 17, 2, 1, 15, 26,
-		19, 20, 18, 23, 6, 5, 4, 8, 7, 21,
+		52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 9, 3, 17, 2, 1,
+		15, 26, 19, 20, 18, 23, 50, 51, 6, 5, 4, 8, 7, 21,
 	},
 }

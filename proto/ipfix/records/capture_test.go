@@ -41,7 +41,11 @@ func sentFlows() []records.Flow {
 // them, and flows of both families, and gives the Messages to sink.
 func export(t *testing.T, flows []records.Flow, sink ipfix.Sink) {
 	t.Helper()
-	e := exporterTo(t, sink)
+	exportBy(t, exporterTo(t, sink), flows)
+}
+
+func exportBy(t *testing.T, e *ipfix.Exporter, flows []records.Flow) {
+	t.Helper()
 	tmpl, err := records.TypeInformationTemplate(model)
 	write(t, e, tmpl, err, records.DescribePrivate(model)...)
 	tmpl, err = records.PolicyNameTemplate(model)

@@ -1,6 +1,7 @@
 package records_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -44,16 +45,38 @@ func TestSelectorRoundTrip(t *testing.T) {
 		{Algorithm: records.SystematicTime, TimeInterval: 1000, TimeSpace: 9000},
 		{Algorithm: records.RandomNOutOfN, Size: 1, Population: 100},
 		{Algorithm: records.UniformProbabilistic, Probability: 0.015625},
-		{Algorithm: records.PropertyMatch},
-		{Algorithm: records.HashBOB, PayloadOffset: 4, PayloadSize: 16, OutputRangeMax: 1<<32 - 1, SelectedRangeMax: 1 << 20, DigestOutput: true},
+		{Algorithm: records.SystematicCount, PacketInterval: 1, PacketSpace: 99, Scope: records.ScopeFlows},
+		{Algorithm: records.PropertyMatch, TCPControlBits: 2, TCPControlBitsAbsent: 16, MinimumLength: 40, MaximumLength: 65535,
+			MinimumHopLimit: 1, MaximumHopLimit: 255, ECNCodepoints: 8, FragmentMatch: 1},
+		{Algorithm: records.HashBOB, PayloadOffset: 4, PayloadSize: 16, OutputRangeMax: 1<<32 - 1, SelectedRanges: ranges(1), DigestOutput: true},
+		{Algorithm: records.HashIPSX, PayloadSize: 16, OutputRangeMax: 1<<16 - 1, SelectedRanges: ranges(3)},
+		{Algorithm: records.HashCRC, PayloadSize: 16, OutputRangeMax: 1<<32 - 1, SelectedRanges: ranges(8)},
 	} {
 		s.Selector, s.Policy, s.Generation = 5, 7, 3
-		tmpl, err := records.SelectorTemplate(model, s.Algorithm)
+		tmpl, err := records.SelectorTemplate(model, s.Algorithm, s.Ranges())
 		through(t, tmpl, err, func(v *records.Visitor, f func(ipfix.Header, *records.Selector)) { v.Selector = f }, s)
 	}
-	if _, err := records.SelectorTemplate(model, 99); err == nil {
-		t.Error("algorithm 99 has a template")
+}
+
+func TestNoSelectorTemplate(t *testing.T) {
+	for _, c := range []struct {
+		algorithm records.Algorithm
+		ranges    int
+	}{{99, 0}, {9, 1}, {records.HashBOB, 0}, {records.HashCRC, 9}, {records.UniformProbabilistic, 1}} {
+		if _, err := records.SelectorTemplate(model, c.algorithm, c.ranges); err == nil {
+			t.Errorf("algorithm %d with %d ranges has a template", c.algorithm, c.ranges)
+		}
 	}
+}
+
+// ranges makes so many, the first of which holds 0.
+func ranges(n int) (s records.SelectedRanges) {
+	var list []records.HashRange
+	for i := range uint64(n) {
+		list = append(list, records.HashRange{Min: 100 * i, Max: 100*i + 9})
+	}
+	s.Select(list...)
+	return s
 }
 
 func TestTypeInformation(t *testing.T) {
@@ -62,8 +85,12 @@ func TestTypeInformation(t *testing.T) {
 		t.Fatal(err)
 	}
 	described := records.DescribePrivate(model)
-	if len(described) != 26 {
-		t.Fatalf("%d private elements are described", len(described))
+	table, err := os.ReadFile("../ie/gen/ifit.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := strings.Count(string(table), "\n") - 1; len(described) != rows || rows < 26 {
+		t.Fatalf("%d private elements of %d are described", len(described), rows)
 	}
 	// A collector that knows only the registry learns all of them.
 	learnt := ie.NewModel(0)
