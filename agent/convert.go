@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/openifit/openifit/agent/compile"
@@ -33,7 +34,7 @@ func meterPolicies(r *compile.Result, place func(policy uint32) *meter.Totals) [
 			Sampled:   p.Select.Algorithm != plan.SelectAll,
 			Keys:      keys, LocalOriginated: p.LocalOriginated,
 			ActiveTimeout: p.Export.ActiveTimeout, IdleTimeout: p.Export.IdleTimeout,
-			MaxFlows: maxCachedFlows, Rules: p.Rules,
+			MaxFlows: maxCachedFlows, Rules: p.Rules, Inner: p.Inner,
 			Totals: place(p.ID),
 		}
 		for _, at := range p.Points {
@@ -132,6 +133,10 @@ func measuresDelay(p *compile.Policy) bool {
 
 // flowRecord writes what the meter counted as a record for export.
 func flowRecord(out *records.Flow, in *meter.Record) {
+	segment := in.Key.ActiveSegment
+	if !segment.IsValid() {
+		segment = netip.IPv6Unspecified()
+	}
 	*out = records.Flow{
 		Origin: records.Origin{Policy: in.Policy.ID, Generation: in.Policy.Generation},
 		Tuple: records.Tuple{
@@ -139,6 +144,8 @@ func flowRecord(out *records.Flow, in *meter.Record) {
 			SourcePort: in.Key.SourcePort, DestinationPort: in.Key.DestinationPort, Protocol: in.Key.Protocol,
 		},
 		IPVersion: in.Family, DiffServ: in.Key.DSCP, FlowLabel: in.Key.FlowLabel, VLAN: in.Key.VLAN,
+		CustomerVLAN: in.Key.CustomerVLAN, SegmentID: records.SegmentID(uint8(in.Key.Overlay), in.Key.VNI),
+		TopLabel: records.TopLabel(in.Key.MPLS), ActiveSegment: segment,
 		IngressInterface: in.IngressIfindex, EgressInterface: in.EgressIfindex,
 		Direction: records.Direction(in.Direction),
 		Octets:    in.Octets, Packets: in.Packets,

@@ -95,6 +95,8 @@ func build(in *yang.Ifit) (*compile.Result, error) {
 	return compile.New().Compile(compile.Input{Tree: in, Refs: refs(in), Links: links()})
 }
 
+const inner = `"flow-selection": {"config": {"match-header": "INNER"}}`
+
 func rules(list string) string {
 	return `"flow-selection": {"rules": {"rule": [` + list + `]}}`
 }
@@ -189,7 +191,8 @@ func TestRefusals(t *testing.T) {
 			p + "/observation-points/observation-point[name=a]/config/direction", compile.NotBuilt, "FLOW_SKETCH at EGRESS"},
 		{"raise for ever", named("q.raise", "FLOW_METERING"), "/ifit/policies/policy[name=q.raise]/config/lifetime", compile.Invalid, "needs a lifetime"},
 		{"flow key", policy("FLOW_METERING", `"flow-selection": {"config": {"flow-keys": ["applicationId"]}}`), p + "/flow-selection/config/flow-keys", compile.NotBuilt, "applicationId"},
-		{"inner header", policy("FLOW_METERING", `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.NotBuilt, "not built"},
+		{"marks of the inner header", policy("PBT_M", marked, exported(`"collector": ["c"]`), inner), p + "/flow-selection/config/match-header", compile.Invalid, "the outermost IP header"},
+		{"triggers of the inner header", policy("EVENT_MONITOR", inner), p + "/flow-selection/config/match-header", compile.Invalid, "the outermost IP header"},
 		{"sketch as source", policy("PBT_M", marked, `"flow-selection": {"config": {"source": "SKETCH"}}`), p + "/flow-selection/config/source", compile.NotBuilt, "SKETCH"},
 		{"sampled sketch", policy("FLOW_SKETCH", selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)), p + "/packet-selection/config/algorithm", compile.NotBuilt, "not built"},
 		{"interval without space", policy("FLOW_METERING", selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1`)), p + "/packet-selection/config", compile.Invalid, "needs interval and space"},
@@ -266,7 +269,14 @@ func TestRefusals(t *testing.T) {
 			p + "/flow-selection/rules/rule[sequence-id=1]/config/source-prefix", compile.Invalid, "IPv4"},
 		{"label of IPv4", policy("FLOW_METERING", rules(rule(1, `, "address-family": "IPV4", "flow-label": 5`))),
 			p + "/flow-selection/rules/rule[sequence-id=1]/config/flow-label", compile.Invalid, "IPv6"},
-		{"VNI", policy("FLOW_METERING", rules(rule(1, `, "vni": 5`))), p + "/flow-selection/rules/rule[sequence-id=1]/config/vni", compile.NotBuilt, "not built"},
+		{"segment of IPv4", policy("FLOW_METERING", rules(rule(1, `, "active-segment": "10.0.0.0/8"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/active-segment", compile.Invalid, "IPv6 addresses"},
+		{"bits beyond the segment's prefix", policy("FLOW_METERING", rules(rule(1, `, "active-segment": "2001:db8::1/32"`))),
+			p + "/flow-selection/rules/rule[sequence-id=1]/config/active-segment", compile.Invalid, "the prefix is 2001:db8::/32"},
+		{"hidden by VLAN", policy("FLOW_METERING", rules(rule(1, `, "vlan-id": 5`)+","+rule(2, `, "vlan-id": 5, "vni": 0, "action": "DENY"`))),
+			p + "/flow-selection/rules/rule[sequence-id=2]", compile.Invalid, "never applies"},
+		{"hidden by a segment", policy("FLOW_METERING", rules(rule(1, `, "active-segment": "2001:db8::/32"`)+","+rule(2, `, "active-segment": "2001:db8:1::/48", "action": "DENY"`))),
+			p + "/flow-selection/rules/rule[sequence-id=2]", compile.Invalid, "never applies"},
 		{"rules beside a list", policy("FLOW_METERING", `"flow-selection": {"config": {"source": "FLOW_LIST"}, "rules": {"rule": [`+rule(1, "")+`]}}`),
 			p + "/flow-selection/rules", compile.Invalid, "source RULES only"},
 		{"list beside rules", policy("FLOW_METERING", `"flow-selection": {"flows": {"flow": [`+exact("f", five)+`]}}`), p + "/flow-selection/flows", compile.Invalid, "FLOW_LIST only"},
@@ -337,8 +347,8 @@ func TestPrivateElementsNeedAnEnterpriseNumber(t *testing.T) {
 }
 
 func TestAllRefusalsAreTold(t *testing.T) {
-	_, err := build(tree(t, node, policy("FLOW_METERING", exported(`"encoding": "JSON", "collector": ["x"]`), rules(rule(1, `, "vni": 1`)))))
-	for _, want := range []string{"encoding", "no collector x", "vni"} {
+	_, err := build(tree(t, node, policy("FLOW_METERING", exported(`"encoding": "JSON", "collector": ["x"]`), rules(rule(1, `, "source-port": "9..3"`)))))
+	for _, want := range []string{"encoding", "no collector x", "reversed"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not speak of %s", err, want)
 		}

@@ -102,6 +102,10 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 
 func (d *definition) flowSelection(path string, in *yang.Policy_FlowSelection) {
 	p := &d.problems
+	d.Inner = in.GetConfig().GetMatchHeader() == yang.MatchHeader_INNER
+	if d.Inner && d.Technique != yang.TECHNIQUE_FLOW_METERING && d.Technique != yang.TECHNIQUE_FLOW_SKETCH {
+		p.add(Invalid, path+"/config/match-header", "INNER is for counting; what %s does to packets or tells of them is about the outermost IP header", d.Technique)
+	}
 	d.Rules = p.rules(path, in.GetRules())
 	d.flows = p.flows(path, in.GetFlows())
 	switch source := in.GetConfig().GetSource(); source {

@@ -25,8 +25,16 @@ func keyField(element string) (plan.KeyField, bool) {
 		return plan.KeyDSCP, true
 	case "flowLabelIPv6":
 		return plan.KeyFlowLabel, true
-	case "vlanId":
+	case "vlanId", "dot1qVlanId":
 		return plan.KeyVLAN, true
+	case "dot1qCustomerVlanId":
+		return plan.KeyCustomerVLAN, true
+	case "layer2SegmentId":
+		return plan.KeyVNI, true
+	case "mplsTopLabelStackSection":
+		return plan.KeyMPLS, true
+	case "srhActiveSegmentIPv6":
+		return plan.KeySegment, true
 	case "ingressInterface", "egressInterface", "ipVersion", "flowDirection":
 		return 0, true
 	}

@@ -193,6 +193,9 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 		FlowList: d.flowList, Flows: d.flows, Rules: d.Rules,
 		Mark: noMarking(),
 	}
+	if p.Inner = d.Inner; p.Inner && actions&^plan.InnerActions != 0 {
+		b.add(Invalid, policyPath(d.Name)+"/flow-selection/config/match-header", "INNER is for counting; the policy asks for more, which is about the outermost IP header")
+	}
 	switch {
 	case actions&plan.ActMark != 0:
 		p.Mark = b.marks[d.mark]

@@ -322,3 +322,28 @@ func compileInput(t *testing.T, parts ...string) compile.Input {
 	in := tree(t, parts...)
 	return compile.Input{Tree: in, Refs: refs(in), Links: map[string]uint32{"eth0": 2, "eth1": 3}}
 }
+
+// Fields beyond the IP header, and the header that a policy reads.
+func TestHeadersThatPoliciesRead(t *testing.T) {
+	result, err := build(tree(t, node, policy("FLOW_METERING", `"flow-selection": {"config": {"match-header": "INNER",
+		"flow-keys": ["vlanId", "dot1qCustomerVlanId", "layer2SegmentId", "mplsTopLabelStackSection", "srhActiveSegmentIPv6"]},
+		"rules": {"rule": [`+rule(1, `, "vlan-id": 7, "vni": 0, "mpls-label": 16, "active-segment": "2001:db8::/32"`)+`]}}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !result.Policies[0].Inner || len(result.Plan.Points) == 0 {
+		t.Fatalf("policy %+v", result.Policies[0])
+	}
+	p := result.Plan.Points[0].Policies[0]
+	if !p.Inner || p.Keys != plan.KeyVLAN|plan.KeyCustomerVLAN|plan.KeyVNI|plan.KeyMPLS|plan.KeySegment {
+		t.Errorf("policy %+v", p)
+	}
+	want := plan.Rule{
+		Sequence: 1, Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort,
+		VLAN: 7, VNI: plan.Exactly{Given: true}, MPLSLabel: plan.Exactly{Value: 16, Given: true},
+		ActiveSegment: netip.MustParsePrefix("2001:db8::/32"),
+	}
+	if len(p.Rules) != 1 || p.Rules[0] != want {
+		t.Errorf("rules %+v, want %+v", p.Rules, want)
+	}
+}

@@ -67,6 +67,8 @@ type Policy struct {
 	// Actions are what the node does by itself while conditions of the
 	// policy's triggers last.
 	Actions []TriggerAction
+	// Inner: rules and Flow Keys read the innermost IP header.
+	Inner bool
 	// FlowKeys are IANA names of the Flow Keys (FLOW_METERING).
 	FlowKeys []string
 	Elements []yang.DATA_ELEMENT

@@ -55,6 +55,7 @@ func (p *problems) rule(at string, seq uint32, c *yang.Policy_FlowSelection_Rule
 	if c.FlowLabel != nil {
 		r.FlowLabel = int32(*c.FlowLabel)
 	}
+	p.beyond(at, c, &r)
 	r.SourcePort = p.ports(at+"/source-port", c.SourcePort)
 	r.DestinationPort = p.ports(at+"/destination-port", c.DestinationPort)
 	if r.Protocol >= 0 && !plan.HasPorts(uint8(r.Protocol)) {
@@ -67,6 +68,23 @@ func (p *problems) rule(at string, seq uint32, c *yang.Policy_FlowSelection_Rule
 	}
 	r.Family = p.family(at, c, &r)
 	return r
+}
+
+// beyond converts what a rule asks of headers beyond the IP header.
+func (p *problems) beyond(at string, c *yang.Policy_FlowSelection_Rule_Config, r *plan.Rule) {
+	if c.VlanId != nil {
+		r.VLAN = *c.VlanId
+	}
+	if c.Vni != nil {
+		r.VNI = plan.Exactly{Value: *c.Vni, Given: true}
+	}
+	if c.MplsLabel != nil {
+		r.MPLSLabel = plan.Exactly{Value: *c.MplsLabel, Given: true}
+	}
+	r.ActiveSegment = p.prefix(at+"/active-segment", c.ActiveSegment)
+	if r.ActiveSegment.IsValid() && r.ActiveSegment.Addr().Is4() {
+		p.add(Invalid, at+"/active-segment", "%s is of IPv4; segments are IPv6 addresses", r.ActiveSegment)
+	}
 }
 
 // family finds the one address family that the rule's leaves speak of.
@@ -185,6 +203,10 @@ func covers(a, b *plan.Rule) bool {
 		(a.Protocol < 0 || a.Protocol == b.Protocol) &&
 		(a.DSCP < 0 || a.DSCP == b.DSCP) &&
 		(a.FlowLabel < 0 || a.FlowLabel == b.FlowLabel) &&
+		(a.VLAN == 0 || a.VLAN == b.VLAN) &&
+		(!a.VNI.Given || a.VNI == b.VNI) &&
+		(!a.MPLSLabel.Given || a.MPLSLabel == b.MPLSLabel) &&
+		prefixCovers(a.ActiveSegment, b.ActiveSegment) &&
 		portsCover(a.SourcePort, b.SourcePort) && portsCover(a.DestinationPort, b.DestinationPort)
 }
 

@@ -57,6 +57,9 @@ func (a *attribution) count(r *flow.Record) {
 		a.rules = ruleset.New(rules)
 	}
 	a.scratch = a.rules.Deciders(&r.Key, a.scratch, func(policy, rule int) {
+		if !a.policies[policy].reads(r.Layer) {
+			return
+		}
 		*a.policies[policy].hitsByRule[rule] += r.Packets
 	})
 }

@@ -5,7 +5,7 @@ import "github.com/openifit/openifit/dataplane/flow"
 // Keys is a set of Flow Keys (RFC 7011 section 2). The IP version, the
 // direction and the policy's generation are always keys: no Flow Record mixes
 // two of any.
-type Keys uint16
+type Keys uint32
 
 // Flow Keys, each named after its Information Element.
 const (
@@ -21,6 +21,10 @@ const (
 	VLANID
 	IngressInterface
 	EgressInterface
+	Layer2SegmentID
+	MPLSTopLabelStackSection
+	SRHActiveSegmentIPv6
+	Dot1qCustomerVLANID
 
 	// FiveTuple is the addresses of both families, the ports and the protocol.
 	FiveTuple = SourceIPv4Address | DestinationIPv4Address | SourceIPv6Address |
@@ -31,15 +35,16 @@ const (
 // comparing and hashing it are runs over its octets.
 type key struct {
 	source, destination         [16]byte
+	segment                     [16]byte
+	vni, mpls                   uint32 // above what tells that they are there
 	flowLabel                   uint32
 	ingress, egress             uint32
 	generation                  uint32
 	sourcePort, destinationPort uint16
-	vlan                        uint16
+	vlan, customerVLAN          uint16
 	protocol, dscp              uint8
 	family                      uint8
 	direction                   flow.Direction
-	_                           [2]uint8
 }
 
 // project keeps of a record's key what the set names.
@@ -82,6 +87,18 @@ func (k Keys) project(r *flow.Record, generation uint32) (out key) {
 	if k&VLANID != 0 {
 		out.vlan = r.Key.VLAN
 	}
+	if k&Dot1qCustomerVLANID != 0 {
+		out.customerVLAN = r.Key.CustomerVLAN
+	}
+	if k&Layer2SegmentID != 0 {
+		out.vni = r.Key.VNI<<8 | uint32(r.Key.Overlay)
+	}
+	if k&MPLSTopLabelStackSection != 0 && r.Key.Labelled {
+		out.mpls = r.Key.MPLS<<8 | 1
+	}
+	if k&SRHActiveSegmentIPv6 != 0 && r.Key.ActiveSegment.IsValid() {
+		out.segment = r.Key.ActiveSegment.As16()
+	}
 	if k&IngressInterface != 0 {
 		out.ingress = r.IngressIfindex
 	}
@@ -114,8 +131,16 @@ func ParseKeys(names []string) (keys Keys, unknown string) {
 			keys |= IPDiffServCodePoint
 		case "flowLabelIPv6":
 			keys |= FlowLabelIPv6
-		case "vlanId":
+		case "vlanId", "dot1qVlanId":
 			keys |= VLANID
+		case "dot1qCustomerVlanId":
+			keys |= Dot1qCustomerVLANID
+		case "layer2SegmentId":
+			keys |= Layer2SegmentID
+		case "mplsTopLabelStackSection":
+			keys |= MPLSTopLabelStackSection
+		case "srhActiveSegmentIPv6":
+			keys |= SRHActiveSegmentIPv6
 		case "ingressInterface":
 			keys |= IngressInterface
 		case "egressInterface":

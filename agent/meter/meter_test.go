@@ -264,6 +264,67 @@ func TestOwnPacketsCountWhenAsked(t *testing.T) {
 	}
 }
 
+// Of a packet in a tunnel there are two records, and a rule looks at one.
+func TestRuleHitsByLayer(t *testing.T) {
+	any := plan.Rule{Sequence: 1, Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
+	outer, inner := metering(1), metering(2)
+	outer.Rules, inner.Rules, inner.Inner = []plan.Rule{any}, []plan.Rule{any}, true
+	m := New(func(*Record) {})
+	m.Configure([]Policy{outer, inner})
+	for layer, packets := range map[flow.Layer]uint64{flow.LayerOnly: 1, flow.LayerOuter: 10, flow.LayerInner: 100} {
+		r := record("10.0.0.1", 1, packets)
+		r.Layer = layer
+		m.Observe(&r, 0)
+	}
+	for id, want := range map[uint32]uint64{1: 11, 2: 101} {
+		if diff := cmp.Diff([]Hits{{1, want}}, m.Hits(id)); diff != "" {
+			t.Errorf("policy %d: %s", id, diff)
+		}
+	}
+}
+
+// What is beyond the IP header divides flows where a policy asks for it, and
+// comes out as it went in.
+func TestKeysBeyondTheIPHeader(t *testing.T) {
+	segment := netip.MustParseAddr("2001:db8::5")
+	variants := []flow.Key{
+		{VLAN: 5}, {CustomerVLAN: 5}, {Overlay: flow.OverlayVXLAN}, {Overlay: flow.OverlayNVGRE, VNI: 5},
+		{Labelled: true}, {Labelled: true, MPLS: 5}, {ActiveSegment: segment},
+	}
+	for _, tt := range []struct {
+		keys Keys
+		want []flow.Key
+	}{
+		{0, []flow.Key{{}}},
+		{VLANID, []flow.Key{{VLAN: 5}, {}}},
+		{Dot1qCustomerVLANID, []flow.Key{{}, {CustomerVLAN: 5}}},
+		{Layer2SegmentID, []flow.Key{{}, {Overlay: flow.OverlayVXLAN}, {Overlay: flow.OverlayNVGRE, VNI: 5}}},
+		{MPLSTopLabelStackSection, []flow.Key{{}, {Labelled: true}, {Labelled: true, MPLS: 5}}},
+		{SRHActiveSegmentIPv6, []flow.Key{{}, {ActiveSegment: segment}}},
+	} {
+		var c collector
+		m := New(c.take)
+		p := metering(1)
+		p.Keys = tt.keys
+		m.Configure([]Policy{p})
+		for _, v := range variants {
+			r := record("10.0.0.1", 1, 1, ref(1, 1))
+			v.ID = r.Key.ID
+			r.Key = v
+			m.Observe(&r, 0)
+		}
+		m.Flush()
+		var got []flow.Key
+		for _, r := range c.got {
+			r.Key.ID = flow.ID{}
+			got = append(got, r.Key)
+		}
+		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" || c.packets() != 7 {
+			t.Errorf("keys %#x, %d packets: %s", tt.keys, c.packets(), diff)
+		}
+	}
+}
+
 func TestRuleHits(t *testing.T) {
 	wildcard := plan.Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
 	deny, ports, rest := wildcard, wildcard, wildcard

@@ -28,6 +28,9 @@ type Policy struct {
 	// Rules are matched against every record of the policy's points, for
 	// their hits.
 	Rules []plan.Rule
+	// Inner: the policy reads the innermost IP header; records of other headers
+	// of packets in tunnels are not about it.
+	Inner bool
 	// Points are the Observation Points at which the policy observes packets.
 	Points []plan.PointID
 	// Totals is where the counters live; nil lets the meter keep them itself.
@@ -123,4 +126,15 @@ func (p *metered) sampled(generation uint32) bool {
 		return p.previousSampled
 	}
 	return p.Sampled
+}
+
+// reads tells whether records of a layer are about the policy at all.
+func (p *metered) reads(layer flow.Layer) bool {
+	switch layer {
+	case flow.LayerOuter:
+		return !p.Inner
+	case flow.LayerInner:
+		return p.Inner
+	}
+	return true
 }

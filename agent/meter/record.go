@@ -55,7 +55,12 @@ func (r *Record) fill(ref flow.PolicyRef, keys Keys, e *entry, why EndReason) {
 	}
 	r.Key.SourcePort, r.Key.DestinationPort = e.key.sourcePort, e.key.destinationPort
 	r.Key.Protocol, r.Key.DSCP = e.key.protocol, e.key.dscp
-	r.Key.FlowLabel, r.Key.VLAN = e.key.flowLabel, e.key.vlan
+	r.Key.FlowLabel, r.Key.VLAN, r.Key.CustomerVLAN = e.key.flowLabel, e.key.vlan, e.key.customerVLAN
+	r.Key.Overlay, r.Key.VNI = flow.Overlay(e.key.vni), e.key.vni>>8
+	r.Key.Labelled, r.Key.MPLS = e.key.mpls != 0, e.key.mpls>>8
+	if e.key.segment != [16]byte{} {
+		r.Key.ActiveSegment = netip.AddrFrom16(e.key.segment)
+	}
 	if e.key.family == 4 {
 		r.Key.Source = netip.AddrFrom4([4]byte(e.key.source[:4]))
 		r.Key.Destination = netip.AddrFrom4([4]byte(e.key.destination[:4]))

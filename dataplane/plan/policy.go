@@ -40,6 +40,9 @@ const (
 // sends are left out.
 const ActDigest Action = 1 << 12
 
+// InnerActions are those that can be about the innermost IP header of a packet.
+const InnerActions = ActMeter | ActDelay | ActSketch
+
 // KeyField is a set of header fields beyond those always present.
 type KeyField uint16
 

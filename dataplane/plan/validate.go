@@ -112,7 +112,7 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("rule %d: %w", p.Rules[i].Sequence, err)
 		}
 	}
-	if outermost := ActMark | ActPostcard | ActEvent; p.Inner && p.Actions&outermost != 0 {
+	if p.Inner && p.Actions&^InnerActions != 0 {
 		return errors.New("marks, postcards and triggers are about the outermost IP header")
 	}
 	for i, id := range p.Flows {

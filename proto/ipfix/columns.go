@@ -37,6 +37,7 @@ const (
 	kindTime
 	kindAddr
 	kindMAC
+	kindTriple
 	kindUint256
 	kindString
 	kindBytes
@@ -53,6 +54,7 @@ var exactKinds = map[reflect.Type]kind{
 	reflect.TypeFor[UnixNano]():   kindTime,
 	reflect.TypeFor[netip.Addr](): kindAddr,
 	reflect.TypeFor[[6]byte]():    kindMAC,
+	reflect.TypeFor[[3]byte]():    kindTriple,
 	reflect.TypeFor[[32]byte]():   kindUint256,
 	reflect.TypeFor[[]byte]():     kindBytes,
 }
@@ -117,6 +119,8 @@ func (k kind) carries(t ie.Type) bool {
 		return t == ie.TypeIPv4Address || t == ie.TypeIPv6Address
 	case kindMAC:
 		return t == ie.TypeMacAddress
+	case kindTriple:
+		return t == ie.TypeOctetArray
 	case kindUint256:
 		return t == ie.TypeUnsigned256
 	case kindString:

@@ -43,6 +43,8 @@ func put(b []byte, t ie.Type, k kind, v unsafe.Pointer) bool {
 	case kindMAC:
 		copy(b, (*(*[6]byte)(v))[:])
 		return true
+	case kindTriple:
+		return copy(b, (*(*[3]byte)(v))[:]) == len(b)
 	case kindUint256:
 		return putUint256(b, (*[32]byte)(v))
 	case kindString:
@@ -124,6 +126,9 @@ func get(b []byte, t ie.Type, k kind, v unsafe.Pointer) bool {
 		*(*netip.Addr)(v), _ = netip.AddrFromSlice(b)
 	case kindMAC:
 		*(*[6]byte)(v) = [6]byte(b)
+	case kindTriple:
+		*(*[3]byte)(v) = [3]byte{}
+		copy((*(*[3]byte)(v))[:], b)
 	case kindUint256:
 		p := (*[32]byte)(v)
 		clear(p[:len(p)-len(b)])
@@ -186,6 +191,8 @@ func zero(k kind, v unsafe.Pointer) {
 		*(*netip.Addr)(v) = netip.Addr{}
 	case kindMAC:
 		*(*[6]byte)(v) = [6]byte{}
+	case kindTriple:
+		*(*[3]byte)(v) = [3]byte{}
 	case kindUint256:
 		*(*[32]byte)(v) = [32]byte{}
 	case kindString:

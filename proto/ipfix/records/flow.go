@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -31,8 +32,16 @@ type Flow struct {
 	DiffServ       uint8  `ipfix:"ipDiffServCodePoint"`
 	ClassOfService uint8  `ipfix:"ipClassOfService"`
 	FlowLabel      uint32 `ipfix:"flowLabelIPv6"`
-	VLAN           uint16 `ipfix:"vlanId"`
+	VLAN           uint16 `ipfix:"vlanId|dot1qVlanId"`
+	CustomerVLAN   uint16 `ipfix:"dot1qCustomerVlanId"`
 	ICMPTypeCode   uint16 `ipfix:"icmpTypeCodeIPv4|icmpTypeCodeIPv6"`
+
+	// SegmentID of an overlay network, see SegmentID; 0 outside of any.
+	SegmentID uint64 `ipfix:"layer2SegmentId"`
+	// TopLabel of the MPLS label stack, zero without one.
+	TopLabel [3]byte `ipfix:"mplsTopLabelStackSection"`
+	// ActiveSegment of SRv6, :: without one.
+	ActiveSegment netip.Addr `ipfix:"srhActiveSegmentIPv6"`
 
 	IngressInterface uint32    `ipfix:"ingressInterface"`
 	EgressInterface  uint32    `ipfix:"egressInterface"`
@@ -61,6 +70,31 @@ type Flow struct {
 	Selector uint64 `ipfix:"selectorId"`
 }
 
+// topLabel is the only Flow Key without a natural length.
+const topLabel = "mplsTopLabelStackSection"
+
+// SegmentID is the value of layer2SegmentId: the encapsulation type in the most
+// significant octet, the identifier in the three lowest. The registry has types
+// for VXLAN and NVGRE; others, GENEVE among them, leave it 0.
+func SegmentID(encapsulation uint8, vni uint32) uint64 {
+	if encapsulation != EncapsulationVXLAN && encapsulation != EncapsulationNVGRE {
+		encapsulation = 0
+	}
+	return uint64(encapsulation)<<56 | uint64(vni&0xffffff)
+}
+
+// Encapsulation types of layer2SegmentId.
+const (
+	EncapsulationVXLAN uint8 = 1
+	EncapsulationNVGRE uint8 = 2
+)
+
+// TopLabel is the value of mplsTopLabelStackSection: label, traffic class and
+// bottom of stack in 24 bits.
+func TopLabel(entry uint32) [3]byte {
+	return [3]byte{byte(entry >> 16), byte(entry >> 8), byte(entry)}
+}
+
 // DefaultFlowKeys name the 5-tuple of both families.
 func DefaultFlowKeys() []string {
 	return []string{
@@ -76,6 +110,8 @@ var keyFamilies = map[string]Family{
 	"sourceIPv6Address": IPv6, "destinationIPv6Address": IPv6, "icmpTypeCodeIPv6": IPv6, "flowLabelIPv6": IPv6,
 	"sourceTransportPort": NoFlow, "destinationTransportPort": NoFlow, "protocolIdentifier": NoFlow,
 	"ipVersion": NoFlow, "ipDiffServCodePoint": NoFlow, "ipClassOfService": NoFlow, "vlanId": NoFlow,
+	"dot1qVlanId": NoFlow, "dot1qCustomerVlanId": NoFlow, "layer2SegmentId": NoFlow,
+	topLabel: NoFlow, "srhActiveSegmentIPv6": NoFlow,
 	"ingressInterface": NoFlow, "egressInterface": NoFlow, "flowDirection": NoFlow,
 }
 
@@ -110,6 +146,9 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 			return nil, fmt.Errorf("flow template: %s cannot be a flow key, only %s", k, keyNames())
 		case slices.Contains(specs, k):
 			return nil, fmt.Errorf("flow template: flow key %s occurs twice", k)
+		case k == topLabel:
+			// All three octets of the entry; the element itself has no length.
+			specs = append(specs, k+"[3]")
 		case only == NoFlow, only == family:
 			specs = append(specs, k)
 		}
