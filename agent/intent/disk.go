@@ -23,6 +23,7 @@ type disk struct {
 // The files of the directory.
 const (
 	policyDir   = "policies"
+	probeDir    = "probes"
 	nodeFile    = "node.json"
 	numbersFile = "numbers.json"
 	journalFile = "journal.json"
@@ -36,8 +37,10 @@ type fileChange struct {
 }
 
 func openDisk(dir string) (*disk, error) {
-	if err := os.MkdirAll(filepath.Join(dir, policyDir), 0o700); err != nil {
-		return nil, fmt.Errorf("make the state directory: %w", err)
+	for _, sub := range []string{policyDir, probeDir} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("make the state directory: %w", err)
+		}
 	}
 	return &disk{dir: dir, unfinished: true}, nil
 }

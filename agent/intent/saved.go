@@ -21,12 +21,22 @@ type savedPolicy struct {
 
 func policyFile(name string) string { return policyDir + "/" + name + ".json" }
 
+func probeFile(name string) string { return probeDir + "/" + name + ".json" }
+
 // files returns the changes of the saved configuration that bring it from one
 // version to the next, given the units that differ.
 func (s *Store) files(next *version, touched []schema.Path) ([]fileChange, error) {
 	var changes []fileChange
 	node := false
 	for _, unit := range touched {
+		if unit.Node == s.probeList {
+			change := fileChange{Name: probeFile(unit.Keys[0])}
+			if s.schema.Configured(next.given, unit) {
+				change.Content = s.json(next.given, unit)
+			}
+			changes = append(changes, change)
+			continue
+		}
 		if unit.Node != s.policyList {
 			node = true
 			continue
@@ -49,7 +59,7 @@ func (s *Store) files(next *version, touched []schema.Path) ([]fileChange, error
 	}
 	if node {
 		rest := *next.given
-		rest.Policies = nil
+		rest.Policies, rest.Probes = nil, nil
 		changes = append(changes, fileChange{nodeFile, s.json(&rest, schema.Path{Node: s.schema.Ifit})})
 	}
 	return changes, nil

@@ -22,6 +22,7 @@ import (
 type Store struct {
 	schema     *schema.Schema
 	policyList *schema.Node
+	probeList  *schema.Node
 	disk       *disk
 	now        func() time.Time
 
@@ -57,6 +58,7 @@ func (s *Store) Broken() []error { return s.broken }
 func load(d *disk, sch *schema.Schema, now func() time.Time) (*Store, error) {
 	s := &Store{schema: sch, disk: d, now: now}
 	s.policyList = sch.Ifit.Child("policies").Child("policy")
+	s.probeList = sch.Ifit.Child("probes").Child("probe")
 	if err := d.replay(); err != nil {
 		return nil, fmt.Errorf("finish an interrupted save: %w", err)
 	}
@@ -74,6 +76,9 @@ func load(d *disk, sch *schema.Schema, now func() time.Time) (*Store, error) {
 	}
 	if err := s.loadNode(); err != nil {
 		s.broken = append(s.broken, fmt.Errorf("%s: %w", d.path(nodeFile), err))
+	}
+	if err := s.loadProbes(); err != nil {
+		return nil, err
 	}
 	if err := s.loadPolicies(); err != nil {
 		return nil, err
@@ -95,7 +100,7 @@ func (s *Store) settleDefaults() error {
 	return nil
 }
 
-// loadNode loads everything but the policies.
+// loadNode loads everything but the probes and the policies.
 func (s *Store) loadNode() error {
 	text, err := s.disk.read(nodeFile)
 	if err != nil || text == nil {
@@ -103,6 +108,41 @@ func (s *Store) loadNode() error {
 	}
 	d := s.schema.Edit(s.current.given)
 	if err := d.Update(schema.Path{Node: s.schema.Ifit}, jsonValue(text)); err != nil {
+		return err
+	}
+	p, err := s.settle(d)
+	if err != nil {
+		return err
+	}
+	s.install(p.next)
+	return nil
+}
+
+// loadProbes loads every uploaded probe that is whole.
+func (s *Store) loadProbes() error {
+	files, err := os.ReadDir(s.disk.path(probeDir))
+	if err != nil {
+		return fmt.Errorf("list the saved probes: %w", err)
+	}
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok {
+			continue
+		}
+		if err := s.loadProbe(name); err != nil {
+			s.broken = append(s.broken, fmt.Errorf("%s: %w", s.disk.path(probeFile(name)), err))
+		}
+	}
+	return nil
+}
+
+func (s *Store) loadProbe(name string) error {
+	text, err := s.disk.read(probeFile(name))
+	if err != nil {
+		return err
+	}
+	d := s.schema.Edit(s.current.given)
+	if err := d.Update(schema.Path{Node: s.probeList, Keys: []string{name}}, jsonValue(text)); err != nil {
 		return err
 	}
 	p, err := s.settle(d)
