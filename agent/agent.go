@@ -18,6 +18,9 @@ import (
 	"github.com/openifit/openifit/agent/notify"
 	"github.com/openifit/openifit/agent/state"
 	"github.com/openifit/openifit/dataplane/probe"
+	"github.com/openifit/openifit/dataplane/probe/custom"
+	"github.com/openifit/openifit/dataplane/probe/custom/object"
+	"github.com/openifit/openifit/dataplane/probe/custom/signature"
 	"github.com/openifit/openifit/dataplane/source"
 	"github.com/openifit/openifit/gen/yang"
 	"github.com/openifit/openifit/proto/ipfix/records"
@@ -34,6 +37,9 @@ type Config struct {
 	// Listener takes gNMI connections; the agent closes it.
 	Listener net.Listener
 	TLS      gnmi.TLSFiles
+	// ProbeKeys is a file or directory of public keys, whose owners may bring
+	// probes; empty trusts nobody.
+	ProbeKeys string
 	// InitialConfig is a file with the value of /ifit, in JSON_IETF, for an
 	// agent that has no configuration yet; empty for no such file.
 	InitialConfig string
@@ -45,6 +51,7 @@ type Config struct {
 type Agent struct {
 	log      *slog.Logger
 	engine   *probe.Engine
+	custom   *custom.Manager
 	server   *gnmi.Server
 	meter    *meter.Meter
 	counters *counters
@@ -65,6 +72,9 @@ func New(ctx context.Context, cfg Config) (_ *Agent, err error) {
 	}
 	defer func() {
 		if err != nil {
+			if a.custom != nil {
+				err = errors.Join(err, a.custom.Close())
+			}
 			err = errors.Join(err, a.engine.Close())
 		}
 	}()
@@ -110,6 +120,14 @@ func (a *Agent) assemble(cfg Config) error {
 	current := apply.current.Load
 	a.exporter = export.New(export.DialUDP, (&statistics{current: current, counters: count, kernel: k}).read, a.log)
 	apply.exporter = a.exporter
+	keys, err := signature.Load(cfg.ProbeKeys)
+	if err != nil {
+		return err
+	}
+	shown := &probeState{store: store, current: current, log: a.log}
+	a.custom = custom.New(custom.Config{Log: a.log, Exceeded: shown.exceed, Report: (&probeReports{exporter: a.exporter}).report})
+	shown.manager = a.custom
+	apply.uploads, apply.custom, apply.shown = &uploads{keys: keys, limits: object.Usual()}, a.custom, shown
 	reaction := newReactions(a.log)
 	apply.notifier = notify.New(store.AppendEvent, func(e *notify.Event) {
 		a.exporter.Event(e.Number, e.TriggerName, &e.Event)
@@ -133,7 +151,7 @@ func (a *Agent) assemble(cfg Config) error {
 	cost := &overhead{sample: (&costs{a.exporter, current, k, count}).read}
 	(&readers{
 		current: current, kernel: k, meter: a.meter, counters: count, drainer: a.drainer,
-		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction,
+		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction, probes: shown,
 	}).register(store)
 
 	a.server, err = gnmi.New(gnmi.Options{
@@ -151,7 +169,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost, reaction,
+	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost, reaction, a.custom,
 		&linkWatch{changed: func(again bool) error { return a.followLinks(current(), again) }, log: a.log})
 	return nil
 }
@@ -191,6 +209,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.meter.Flush()
 	stop()
 	err = errors.Join(err, <-exported)
+	if cerr := a.custom.Close(); cerr != nil {
+		err = errors.Join(err, fmt.Errorf("detach uploaded probes: %w", cerr))
+	}
 	if cerr := a.engine.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("close probe engine: %w", cerr))
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/openifit/openifit/agent/state"
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/probe"
+	"github.com/openifit/openifit/dataplane/probe/custom"
 )
 
 // drainsForRoom is how many drains forget policies that came and went.
@@ -29,6 +30,8 @@ type applied struct {
 	snapshot *intent.Snapshot
 	result   *compile.Result
 	links    links
+	// uploads are the probes that operators brought, by name.
+	uploads map[string]*upload
 }
 
 // policy finds a policy by name.
@@ -68,6 +71,12 @@ type applier struct {
 	// follow is called with each configuration that has come into force.
 	follow func(*applied)
 
+	// uploads checks the probes that operators bring, custom runs them and
+	// shown shows them.
+	uploads *uploads
+	custom  *custom.Manager
+	shown   *probeState
+
 	compiler *compile.Compiler
 	current  atomic.Pointer[applied]
 }
@@ -98,16 +107,26 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 			reactions[name] = compile.Reaction(p.Reaction)
 		}
 	}
-	result, err := a.compiler.Compile(compile.Input{Tree: next.Root, Refs: refs, Reactions: reactions, Links: l.byName()})
+	found := a.uploads.look(next.Root.GetProbes())
+	c := &change{applier: a, before: a.current.Load(), next: &applied{snapshot: next, links: l, uploads: found}}
+	if err := c.admit(); err != nil {
+		return nil, refuse(err)
+	}
+	result, err := a.compiler.Compile(compile.Input{
+		Tree: next.Root, Refs: refs, Reactions: reactions, Probes: compilable(found), Links: l.byName(),
+	})
 	if err != nil {
 		return nil, refuse(err)
 	}
-	c := &change{applier: a, next: &applied{next, result, l}, before: a.current.Load()}
+	c.next.result = result
 	if err := errors.Join(c.misnamed(), c.declined(), c.missing(), c.baseless()); err != nil {
 		return nil, refuse(err)
 	}
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {
 		return nil, refuse(err)
+	}
+	if c.custom, err = a.custom.Prepare(instances(result)); err != nil {
+		return nil, refuseCustom(err)
 	}
 	c.kernel, err = a.engine.Prepare(result.Plan)
 	for tries := 0; errors.Is(err, probe.ErrUndrained) && tries < drainsForRoom; tries++ {
@@ -119,6 +138,7 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 		c.kernel, err = a.engine.Prepare(result.Plan)
 	}
 	if err != nil {
+		c.custom.Abort()
 		return nil, refuseProbes(err)
 	}
 	return c, nil
@@ -129,6 +149,7 @@ type change struct {
 	applier      *applier
 	next, before *applied
 	kernel       *probe.Change
+	custom       *custom.Change
 	export       func()
 }
 
@@ -158,19 +179,30 @@ func (c *change) missing() error {
 func (c *change) Commit() error {
 	a := c.applier
 	a.tell(c.next)
+	if err := c.custom.Commit(); err != nil {
+		c.kernel.Abort()
+		a.tell(c.before)
+		return &refusal{code: codes.Internal, err: fmt.Errorf("change uploaded probes: %w", err)}
+	}
 	if err := c.kernel.Commit(); err != nil {
+		err = errors.Join(err, c.custom.Rollback())
 		a.tell(c.before)
 		return &refusal{code: codes.Internal, err: fmt.Errorf("change probes: %w", err)}
 	}
+	c.custom.Finish()
 	c.export()
 	a.current.Store(c.next)
 	a.follow(c.next)
 	a.publish(c.before, c.next)
+	a.shown.publish(c.before, c.next)
 	return nil
 }
 
 // Abort discards the configuration.
-func (c *change) Abort() { c.kernel.Abort() }
+func (c *change) Abort() {
+	c.kernel.Abort()
+	c.custom.Abort()
+}
 
 // tell configures those who take what the kernel measured.
 func (a *applier) tell(to *applied) {

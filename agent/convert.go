@@ -94,6 +94,12 @@ func exportConfig(r *compile.Result, l links) export.Config {
 			FlowKeys: p.FlowKeys, Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
 			MaxRecords: p.Export.MaxRecords, MaxOctets: p.Export.MaxOctets,
 		}
+		if o := p.Custom.Object; o != nil {
+			e.Probe = export.Probe{
+				Name: p.Custom.Probe, FirstElement: p.Custom.FirstElement,
+				Counters: layout(o.Counters), Record: layout(o.Record),
+			}
+		}
 		e.Selection = selector(&p.Select, p.Probability)
 		out.Policies = append(out.Policies, e)
 	}

@@ -26,6 +26,7 @@ type readers struct {
 	leases   *leases
 	heavy    *heavyFlows
 	overhead *overhead
+	probes   *probeState
 	// reactions are what triggers make the node do by itself.
 	reactions *reactions
 }
@@ -35,6 +36,7 @@ func (r *readers) register(store *state.Store) {
 	store.OnReadPolicy(r.policy)
 	store.OnReadInterface(r.iface)
 	store.OnReadCollector(r.collector)
+	store.OnReadProbe(r.probes.probe)
 	store.OnReadNode(r.node)
 }
 
@@ -65,6 +67,9 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	showMarking(p, &kernel, s)
 	r.programs(p, view, s)
 	r.hits(p, out)
+	if p.Technique == yang.TECHNIQUE_CUSTOM_PROBE {
+		r.probes.policy(name, s)
+	}
 	if p.Technique == yang.TECHNIQUE_FLOW_SKETCH {
 		r.heavy.show(p, s)
 	}

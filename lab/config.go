@@ -46,6 +46,7 @@ type agentConfig struct {
 	Listen        netip.AddrPort `yaml:"listen"`
 	StateDir      string         `yaml:"state-dir"`
 	PinDir        string         `yaml:"pin-dir"`
+	ProbeKeys     string         `yaml:"probe-keys"`
 	InitialConfig string         `yaml:"initial-config"`
 	TLS           tlsFiles       `yaml:"tls"`
 }
@@ -143,7 +144,7 @@ func (o Options) configureAgent(a topology.Node) error {
 	return writeYAML(filepath.Join(dir, "agent.yaml"), agentConfig{
 		NodeName: a.Name, Listen: o.agentAddress(a),
 		StateDir: filepath.Join(dir, "state"), PinDir: filepath.Join(o.PinRoot, a.Name),
-		InitialConfig: path, TLS: o.tls(a.Name),
+		ProbeKeys: o.probeKey().public, InitialConfig: path, TLS: o.tls(a.Name),
 	})
 }
 

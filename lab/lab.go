@@ -93,6 +93,9 @@ func up(ctx context.Context, o Options, s state) (*Lab, error) {
 	if err := o.issue(); err != nil {
 		return nil, err
 	}
+	if err := o.ensureProbeKey(); err != nil {
+		return nil, err
+	}
 	if err := o.configure(); err != nil {
 		return nil, err
 	}

@@ -123,6 +123,14 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			},
 			private: true,
 		},
+		yang.TECHNIQUE_CUSTOM_PROBE: {
+			leaves: paths(common, []string{
+				"config/probe",
+				"probe-parameters/parameter/config/name",
+				"probe-parameters/parameter/config/value",
+			}),
+			private: true,
+		},
 		yang.TECHNIQUE_EVENT_MONITOR: {
 			leaves: paths(common, []string{
 				"triggers/trigger/config/name",

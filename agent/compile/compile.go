@@ -21,7 +21,10 @@ func (c *Compiler) Compile(in Input) (*Result, error) {
 		points:  make(map[plan.PointID]*plan.Point),
 		present: p.interfaces(in.Tree.GetInterfaces(), in.Links),
 		known:   in.Tree.GetInterfaces(),
+		probes:  in.Probes,
+		tree:    in.Tree.GetProbes(),
 	}
+	p.numbering(in.Tree.GetProbes(), in.Probes)
 	r.Plan.Unmark = unmark
 	defined := make(map[*yang.Policy]*definition)
 	policies := in.Tree.GetPolicies()

@@ -295,7 +295,6 @@ func TestRefusals(t *testing.T) {
 			"/ifit/policies/policy[name=b]", compile.TooMuch, "second FLOW_SKETCH"},
 		{"limit on policies", `{"limits": {"config": {"max-policies": 1}}, "policies": {"policy": [{"name": "a", "config": {"name": "a", "technique": "FLOW_SKETCH"}}, {"name": "b", "config": {"name": "b", "technique": "FLOW_METERING"}}]}}`,
 			"/ifit/policies", compile.TooMuch, "limit is 1"},
-		{"uploaded probe", `{"probes": {"probe": [{"name": "x", "config": {"name": "x"}}]}}`, "/ifit/probes/probe[name=x]", compile.NotBuilt, "not built"},
 		{"IOAM namespace", `{"domain": {"namespaces": {"namespace": [{"id": 5, "config": {"id": 5}}]}}}`, "/ifit/domain/namespaces/namespace[id=5]", compile.NotBuilt, "not built"},
 		{"wide node number", `{"domain": {"namespaces": {"namespace": [{"id": 0, "config": {"id": 0, "node-id-wide": "5"}}]}}}`,
 			"/ifit/domain/namespaces/namespace[id=0]/config/node-id-wide", compile.NotBuilt, "not built"},

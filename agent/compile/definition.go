@@ -21,6 +21,8 @@ type definition struct {
 	mark     string
 	where    []where
 	private  bool
+	// parameters are those of an uploaded probe.
+	parameters map[string]string
 	// needed are the data elements that the policy's records always hold.
 	needed []yang.DATA_ELEMENT
 }
@@ -85,6 +87,8 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		s := in.GetSketch().GetConfig()
 		d.Sketch = plan.Sketch{TopK: s.GetTopK(), Epoch: milliseconds(s.GetEpoch())}
 		d.SketchFloor = s.GetThresholdOctetsPerSecond()
+	case yang.TECHNIQUE_CUSTOM_PROBE:
+		d.custom(path, in)
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		d.Triggers = p.triggers(path, in.GetTriggers())
 		d.Actions = p.actions(path, name, in.GetTriggers())

@@ -14,6 +14,8 @@ type Input struct {
 	Refs map[string]flow.PolicyRef
 	// Reactions are temporary changes of policies by the node itself, by name.
 	Reactions map[string]Reaction
+	// Probes are the uploaded ones by name.
+	Probes map[string]Probe
 	// Links are the interfaces of the kernel: ifindexes by name.
 	Links map[string]uint32
 }

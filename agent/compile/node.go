@@ -25,11 +25,6 @@ func (p *problems) node(tree *yang.Ifit, r *Result) {
 		"config/max-policies", "config/max-flows-per-point", "config/max-events",
 		"config/max-export-octets-per-second", "config/max-selected-packets-per-second",
 	}))
-	if probes := tree.GetProbes(); probes != nil {
-		for _, name := range slices.Sorted(maps.Keys(probes.Probe)) {
-			p.add(NotBuilt, "/ifit/probes/probe[name="+name+"]", "uploaded probes are %s", notBuilt)
-		}
-	}
 	domain := tree.GetDomain().GetConfig()
 	r.Domain = Domain{
 		NodeName:          domain.GetNodeName(),

@@ -17,7 +17,10 @@ type builder struct {
 	marks   map[string]marking
 	present []iface
 	known   *yang.Interfaces
-	points  map[plan.PointID]*plan.Point
+	// probes are the uploaded ones, tree is their configuration.
+	probes map[string]Probe
+	tree   *yang.Probes
+	points map[plan.PointID]*plan.Point
 	// priorities by policy ID decide the order at a point.
 	priorities map[uint32]uint16
 	// stamps: something on this node needs the node transit delay.
@@ -77,12 +80,16 @@ func (b *builder) place(d *definition, ref flow.PolicyRef) {
 			})
 		}
 	}
+	b.probe(d, &out)
 	if out.Enabled && len(out.Declined) == 0 {
 		for i := range b.present {
 			for _, direction := range []flow.Direction{flow.Ingress, flow.Egress} {
 				if actions := b.actions(d, &b.present[i], direction); actions != 0 {
 					at := plan.PointID{Ifindex: b.present[i].index, Direction: direction}
 					out.Points = append(out.Points, Point{PointID: at, Interface: b.present[i].name, Actions: actions})
+					if actions == actProbe {
+						continue
+					}
 					b.put(d, ref, b.point(at, &b.present[i]), actions)
 				}
 			}
@@ -117,6 +124,10 @@ func (b *builder) actions(d *definition, i *iface, direction flow.Direction) pla
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		if asked || byDefault && direction == flow.Egress {
 			return plan.ActEvent
+		}
+	case yang.TECHNIQUE_CUSTOM_PROBE:
+		if asked || byDefault && direction == flow.Ingress {
+			return actProbe
 		}
 	case yang.TECHNIQUE_PBT_M:
 		switch {
@@ -245,6 +256,7 @@ func (b *builder) point(id plan.PointID, i *iface) *plan.Point {
 // them and checks their limits.
 func (b *builder) finish() {
 	b.domainDuties()
+	b.crowds()
 	out := make([]plan.Point, 0, len(b.points))
 	for _, at := range b.points {
 		slices.SortFunc(at.Policies, func(x, y plan.Policy) int {

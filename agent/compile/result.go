@@ -84,7 +84,9 @@ type Policy struct {
 	// heavy.
 	SketchFloor uint64
 	Triggers    []plan.Trigger
-	Export      Export
+	// Custom is set for CUSTOM_PROBE.
+	Custom Custom
+	Export Export
 }
 
 // Active tells whether the node does anything for the policy.

@@ -56,6 +56,8 @@ type Policy struct {
 	Delay bool
 	// Without names Information Elements that the flow records leave out.
 	Without []string
+	// Probe is set for policies that run a probe which an operator brought.
+	Probe Probe
 	// Selection describes packet selection; Algorithm is 0 for policies that
 	// select every packet. What names the selector is not looked at.
 	Selection    records.Selector

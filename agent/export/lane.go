@@ -11,6 +11,7 @@ const (
 	queuedHeavyFlows = 4096
 	queuedFlows      = 16384
 	queuedPostcards  = 65536
+	queuedProbes     = 8192
 )
 
 // queued is a record on its way to a collector.
@@ -24,11 +25,22 @@ type queued[T any] struct {
 // guards the ring; the streams belong to its goroutine.
 type lane[T any] struct {
 	ring    ring[queued[T]]
-	streams map[*ipfix.Template]*ipfix.Stream[T]
+	streams map[*ipfix.Template]writer[T]
+	// open makes the stream of a template.
+	open func(*ipfix.Exporter, *ipfix.Template) (writer[T], error)
+}
+
+// writer writes values as records of one template.
+type writer[T any] interface {
+	Write(*T) error
+	Close() error
 }
 
 func newLane[T any](limit int) lane[T] {
-	return lane[T]{ring: ring[queued[T]]{limit: limit}, streams: make(map[*ipfix.Template]*ipfix.Stream[T])}
+	return lane[T]{
+		ring: ring[queued[T]]{limit: limit}, streams: make(map[*ipfix.Template]writer[T]),
+		open: func(e *ipfix.Exporter, t *ipfix.Template) (writer[T], error) { return ipfix.NewStream[T](e, t) },
+	}
 }
 
 // carrier is a lane whatever its records are.
@@ -82,14 +94,14 @@ func (l *lane[T]) send(s *session, limit int) (n int) {
 // write puts one record into the open Message. An error that does not concern
 // this record concerns the Message before, which the sink has dealt with.
 func (l *lane[T]) write(s *session, q *queued[T]) {
-	stream, err := l.stream(s, q.template)
+	to, err := l.stream(s, q.template)
 	if err != nil {
 		s.note(err)
 		lose(s, *q)
 		return
 	}
 	refused := s.exporter.Stats().RefusedRecords
-	err = stream.Write(&q.value)
+	err = to.Write(&q.value)
 	if s.exporter.Stats().RefusedRecords != refused {
 		s.note(err)
 		lose(s, *q)
@@ -99,15 +111,16 @@ func (l *lane[T]) write(s *session, q *queued[T]) {
 }
 
 // stream finds or makes the stream of a template.
-func (l *lane[T]) stream(s *session, t *ipfix.Template) (*ipfix.Stream[T], error) {
-	if stream := l.streams[t]; stream != nil {
-		return stream, nil
+func (l *lane[T]) stream(s *session, t *ipfix.Template) (writer[T], error) {
+	if made := l.streams[t]; made != nil {
+		return made, nil
 	}
-	stream, err := ipfix.NewStream[T](s.exporter, t)
-	if err == nil {
-		l.streams[t] = stream
+	made, err := l.open(s.exporter, t)
+	if err != nil {
+		return nil, err
 	}
-	return stream, err
+	l.streams[t] = made
+	return made, nil
 }
 
 // forget drops the streams: they belonged to the exporter before.
@@ -115,12 +128,12 @@ func (l *lane[T]) forget() { clear(l.streams) }
 
 // keep gives up the templates that nothing needs any more.
 func (l *lane[T]) keep(needed map[*ipfix.Template]bool) error {
-	for t, stream := range l.streams {
+	for t, made := range l.streams {
 		if needed[t] {
 			continue
 		}
 		delete(l.streams, t)
-		if err := stream.Close(); err != nil {
+		if err := made.Close(); err != nil {
 			return err
 		}
 	}

@@ -94,6 +94,7 @@ func (s *session) writeNames(before *view) {
 			put(s, s.options.typeInfo, t)
 		}
 	}
+	s.writeProbeTypes(before)
 	for i, name := range v.interfaces {
 		if before.interfaces[i] != name {
 			put(s, s.options.interfaceName, records.InterfaceName{Interface: i, Name: name})

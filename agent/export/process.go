@@ -68,6 +68,7 @@ type route struct {
 	Policy
 	account         *account
 	flows           byFamily
+	probe           probeLayouts
 	sessions        []*session
 	records, octets *rate.Limiter
 	retired         time.Time // when the policy went, zero while it exists
@@ -130,6 +131,10 @@ func (p *Process) Prepare(cfg Config) (commit func(), err error) {
 		}
 	}
 	made := make(map[uint32]byFamily, len(cfg.Policies))
+	probes, err := p.probeLayouts(t, cfg.Policies)
+	if err != nil {
+		return nil, fmt.Errorf("prepare export: %w", err)
+	}
 	old := *p.routes.Load()
 	for i := range cfg.Policies {
 		// The same keys keep their template: a rate that moves must not make
@@ -142,16 +147,19 @@ func (p *Process) Prepare(cfg Config) (commit func(), err error) {
 			return nil, fmt.Errorf("prepare export: %w", err)
 		}
 	}
-	return func() { p.commit(cfg, t, made) }, nil
+	return func() { p.commit(cfg, t, made, probes) }, nil
 }
 
 // commit brings a prepared configuration into force.
-func (p *Process) commit(cfg Config, t *templates, made map[uint32]byFamily) {
+func (p *Process) commit(cfg Config, t *templates, made map[uint32]byFamily, probes map[uint32]probeLayouts) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.config, p.templates = cfg, t
 	p.setCeiling(cfg.MaxOctets)
 	routes := p.nextRoutes(cfg.Policies, made, time.Now())
+	for id, l := range probes {
+		routes[id].probe = l
+	}
 	wanted := views(&cfg, t, routes)
 	for _, c := range cfg.Collectors {
 		v, used := wanted[c.Name]

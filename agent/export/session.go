@@ -44,6 +44,7 @@ type session struct {
 	heavy     lane[records.HeavyFlow]
 	flows     lane[records.Flow]
 	postcards lane[records.Postcard]
+	probes    lane[probeRecord]
 
 	// The rest belongs to the goroutine that runs the session.
 	ctx      context.Context
@@ -76,6 +77,7 @@ func newSession(c Collector, p *Process, v *view) *session {
 		heavy:     newLane[records.HeavyFlow](queuedHeavyFlows),
 		flows:     newLane[records.Flow](queuedFlows),
 		postcards: newLane[records.Postcard](queuedPostcards),
+		probes:    newProbeLane(),
 	}
 	s.view.Store(v)
 	return s
@@ -83,7 +85,7 @@ func newSession(c Collector, p *Process, v *view) *session {
 
 // lanes are the ways of all kinds of records, in the order of their turns.
 func (s *session) lanes() []carrier {
-	return []carrier{&s.events, &s.heavy, &s.flows, &s.postcards}
+	return []carrier{&s.events, &s.heavy, &s.flows, &s.probes, &s.postcards}
 }
 
 // maxMessage is the length of a Message that fills the path MTU.

@@ -15,6 +15,8 @@ type view struct {
 	interfaces map[uint32]string
 	// policies that export to the collector, by ID.
 	policies map[uint32]*Policy
+	// probes are the layouts of the policies' probes.
+	probes map[uint32]probeLayouts
 	// needed are the templates in use.
 	needed map[*ipfix.Template]bool
 	// batch is how long a Message may wait for more records.
@@ -34,8 +36,9 @@ func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view
 			if v == nil {
 				v = &view{
 					domain: cfg.ObservationDomain, node: cfg.NodeID, templates: t, interfaces: interfaces,
-					policies: make(map[uint32]*Policy), needed: make(map[*ipfix.Template]bool),
-					batch: r.BatchTimeout,
+					policies: make(map[uint32]*Policy), probes: make(map[uint32]probeLayouts),
+					needed: make(map[*ipfix.Template]bool),
+					batch:  r.BatchTimeout,
 				}
 				for _, common := range []byFamily{t.event, t.postcard, t.heavy} {
 					v.need(common)
@@ -43,7 +46,9 @@ func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view
 				out[name] = v
 			}
 			v.policies[id] = &r.Policy
+			v.probes[id] = r.probe
 			v.need(r.flows)
+			v.needProbe(r.probe)
 			v.batch = min(v.batch, r.BatchTimeout)
 		}
 	}

@@ -31,6 +31,9 @@ type config struct {
 	// PinDir is where maps and links live on a BPF file system.
 	PinDir string    `yaml:"pin-dir"`
 	TLS    tlsConfig `yaml:"tls"`
+	// ProbeKeys is a public key, or a directory of them, in PEM: their owners
+	// may upload probes. Without it nobody may.
+	ProbeKeys string `yaml:"probe-keys"`
 	// InitialConfig is a file with the value of /ifit, in JSON_IETF, which is
 	// installed when StateDir holds no configuration yet.
 	InitialConfig string `yaml:"initial-config"`
@@ -66,6 +69,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	fs.StringVar(&flags.TLS.Cert, "tls-cert", "", "PEM `file` with the server's certificate")
 	fs.StringVar(&flags.TLS.Key, "tls-key", "", "PEM `file` with the server's key")
 	fs.StringVar(&flags.TLS.CA, "tls-ca", "", "PEM `file` with the authorities of client certificates")
+	fs.StringVar(&flags.ProbeKeys, "probe-keys", "", "public key, or `directory` of them, whose owners may upload probes (default: nobody may)")
 	fs.BoolVar(&o.remove, "remove", false, "detach all programs of this node, remove its pins, and exit")
 	fs.BoolVar(&o.replace, "replace-pins", false, "take over probes whose pins have another layout; what they counted since their agent's last drain is lost")
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
@@ -114,6 +118,7 @@ func (c *config) override(flags config) {
 	}{
 		{&c.Listen, flags.Listen}, {&c.StateDir, flags.StateDir}, {&c.PinDir, flags.PinDir},
 		{&c.TLS.Cert, flags.TLS.Cert}, {&c.TLS.Key, flags.TLS.Key}, {&c.TLS.CA, flags.TLS.CA},
+		{&c.ProbeKeys, flags.ProbeKeys},
 	} {
 		if f.from != "" {
 			*f.to = f.from

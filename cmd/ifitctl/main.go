@@ -14,6 +14,7 @@ import (
 	"github.com/openifit/openifit/cmd/ifitctl/internal/democmd"
 	"github.com/openifit/openifit/cmd/ifitctl/internal/labcmd"
 	"github.com/openifit/openifit/cmd/ifitctl/internal/northcmd"
+	"github.com/openifit/openifit/cmd/ifitctl/internal/probecmd"
 )
 
 // commands is the table of everything that ifitctl does.
@@ -21,6 +22,7 @@ func commands() []*cobra.Command {
 	return append([]*cobra.Command{
 		labcmd.New(),
 		democmd.New(),
+		probecmd.New(),
 	}, northcmd.New()...)
 }
 

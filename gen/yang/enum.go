@@ -735,10 +735,14 @@ const (
 	OpenifitTypes_METRIC_PATH_CHANGE E_OpenifitTypes_METRIC = 5
 	// OpenifitTypes_METRIC_PATH_DELAY corresponds to the value PATH_DELAY of OpenifitTypes_METRIC
 	OpenifitTypes_METRIC_PATH_DELAY E_OpenifitTypes_METRIC = 6
+	// OpenifitTypes_METRIC_PROBE_CPU corresponds to the value PROBE_CPU of OpenifitTypes_METRIC
+	OpenifitTypes_METRIC_PROBE_CPU E_OpenifitTypes_METRIC = 7
+	// OpenifitTypes_METRIC_PROBE_TIME corresponds to the value PROBE_TIME of OpenifitTypes_METRIC
+	OpenifitTypes_METRIC_PROBE_TIME E_OpenifitTypes_METRIC = 8
 	// OpenifitTypes_METRIC_QUEUE_DEPTH corresponds to the value QUEUE_DEPTH of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_QUEUE_DEPTH E_OpenifitTypes_METRIC = 7
+	OpenifitTypes_METRIC_QUEUE_DEPTH E_OpenifitTypes_METRIC = 9
 	// OpenifitTypes_METRIC_TRANSIT_DELAY corresponds to the value TRANSIT_DELAY of OpenifitTypes_METRIC
-	OpenifitTypes_METRIC_TRANSIT_DELAY E_OpenifitTypes_METRIC = 8
+	OpenifitTypes_METRIC_TRANSIT_DELAY E_OpenifitTypes_METRIC = 10
 )
 
 // E_OpenifitTypes_MarkField is a derived int64 type which is used to represent
@@ -906,6 +910,35 @@ const (
 	OpenifitTypes_PolicyOperStatus_FAILED E_OpenifitTypes_PolicyOperStatus = 3
 	// OpenifitTypes_PolicyOperStatus_EXPIRED corresponds to the value EXPIRED of OpenifitTypes_PolicyOperStatus
 	OpenifitTypes_PolicyOperStatus_EXPIRED E_OpenifitTypes_PolicyOperStatus = 4
+)
+
+// E_OpenifitTypes_ProbeFieldKind is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_ProbeFieldKind. An additional value named
+// OpenifitTypes_ProbeFieldKind_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_ProbeFieldKind int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_ProbeFieldKind implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_ProbeFieldKind can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_ProbeFieldKind) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_ProbeFieldKind.
+func (E_OpenifitTypes_ProbeFieldKind) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenifitTypes_ProbeFieldKind.
+func (e E_OpenifitTypes_ProbeFieldKind) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_ProbeFieldKind")
+}
+
+const (
+	// OpenifitTypes_ProbeFieldKind_UNSET corresponds to the value UNSET of OpenifitTypes_ProbeFieldKind
+	OpenifitTypes_ProbeFieldKind_UNSET E_OpenifitTypes_ProbeFieldKind = 0
+	// OpenifitTypes_ProbeFieldKind_COUNTER corresponds to the value COUNTER of OpenifitTypes_ProbeFieldKind
+	OpenifitTypes_ProbeFieldKind_COUNTER E_OpenifitTypes_ProbeFieldKind = 1
+	// OpenifitTypes_ProbeFieldKind_RECORD corresponds to the value RECORD of OpenifitTypes_ProbeFieldKind
+	OpenifitTypes_ProbeFieldKind_RECORD E_OpenifitTypes_ProbeFieldKind = 2
 )
 
 // E_OpenifitTypes_ProbeOrigin is a derived int64 type which is used to represent

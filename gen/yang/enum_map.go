@@ -154,14 +154,16 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		3: {Name: "MONITOR"},
 	},
 	"E_OpenifitTypes_METRIC": {
-		1: {Name: "FLOW_RATE", DefiningModule: "openifit-types"},
-		2: {Name: "MICROBURST", DefiningModule: "openifit-types"},
-		3: {Name: "NEW_FLOW", DefiningModule: "openifit-types"},
-		4: {Name: "PACKET_DROP", DefiningModule: "openifit-types"},
-		5: {Name: "PATH_CHANGE", DefiningModule: "openifit-types"},
-		6: {Name: "PATH_DELAY", DefiningModule: "openifit-types"},
-		7: {Name: "QUEUE_DEPTH", DefiningModule: "openifit-types"},
-		8: {Name: "TRANSIT_DELAY", DefiningModule: "openifit-types"},
+		1:  {Name: "FLOW_RATE", DefiningModule: "openifit-types"},
+		2:  {Name: "MICROBURST", DefiningModule: "openifit-types"},
+		3:  {Name: "NEW_FLOW", DefiningModule: "openifit-types"},
+		4:  {Name: "PACKET_DROP", DefiningModule: "openifit-types"},
+		5:  {Name: "PATH_CHANGE", DefiningModule: "openifit-types"},
+		6:  {Name: "PATH_DELAY", DefiningModule: "openifit-types"},
+		7:  {Name: "PROBE_CPU", DefiningModule: "openifit-types"},
+		8:  {Name: "PROBE_TIME", DefiningModule: "openifit-types"},
+		9:  {Name: "QUEUE_DEPTH", DefiningModule: "openifit-types"},
+		10: {Name: "TRANSIT_DELAY", DefiningModule: "openifit-types"},
 	},
 	"E_OpenifitTypes_MarkField": {
 		1: {Name: "DSCP"},
@@ -191,6 +193,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		2: {Name: "INACTIVE"},
 		3: {Name: "FAILED"},
 		4: {Name: "EXPIRED"},
+	},
+	"E_OpenifitTypes_ProbeFieldKind": {
+		1: {Name: "COUNTER"},
+		2: {Name: "RECORD"},
 	},
 	"E_OpenifitTypes_ProbeOrigin": {
 		1: {Name: "BUILT_IN"},
@@ -471,6 +477,15 @@ func initΛEnumTypes() {
 		},
 		"/ifit/policies/policy/triggers/trigger/config/scope": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TriggerScope)(0)),
+		},
+		"/ifit/probes/probe/state/attached/attachment/direction": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_ProgramDirection)(0)),
+		},
+		"/ifit/probes/probe/state/fields/field/kind": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_ProbeFieldKind)(0)),
+		},
+		"/ifit/probes/probe/state/oper-status": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_PolicyOperStatus)(0)),
 		},
 		"/ifit/probes/probe/state/origin": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_ProbeOrigin)(0)),

@@ -1153,34 +1153,55 @@ func (*OpenifitAgent_Ifit_Events_Event) ΛBelongingModule() string {
 
 // OpenifitAgent_Ifit_Events_Event_State represents the /openifit-agent/ifit/events/event/state YANG schema element.
 type OpenifitAgent_Ifit_Events_Event_State struct {
-	DestinationAddress       *string                    `path:"destination-address" module:"openifit-agent"`
-	DestinationPort          *uint16                    `path:"destination-port" module:"openifit-agent"`
-	Direction                E_OpenifitTypes_Direction  `path:"direction" module:"openifit-agent"`
-	EgressInterface          *uint32                    `path:"egress-interface" module:"openifit-agent"`
-	EventState               E_OpenifitTypes_EventState `path:"event-state" module:"openifit-agent"`
-	Generation               *uint32                    `path:"generation" module:"openifit-agent"`
-	HopLimit                 *uint8                     `path:"hop-limit" module:"openifit-agent"`
-	Id                       *uint64                    `path:"id" module:"openifit-agent"`
-	IngressInterface         *uint32                    `path:"ingress-interface" module:"openifit-agent"`
-	Interface                *string                    `path:"interface" module:"openifit-agent"`
-	Metric                   E_OpenifitTypes_METRIC     `path:"metric" module:"openifit-agent"`
-	Policy                   *string                    `path:"policy" module:"openifit-agent"`
-	PreviousEgressInterface  *uint32                    `path:"previous-egress-interface" module:"openifit-agent"`
-	PreviousHopLimit         *uint8                     `path:"previous-hop-limit" module:"openifit-agent"`
-	PreviousIngressInterface *uint32                    `path:"previous-ingress-interface" module:"openifit-agent"`
-	Protocol                 *uint8                     `path:"protocol" module:"openifit-agent"`
-	SourceAddress            *string                    `path:"source-address" module:"openifit-agent"`
-	SourcePort               *uint16                    `path:"source-port" module:"openifit-agent"`
-	Threshold                *uint64                    `path:"threshold" module:"openifit-agent"`
-	Time                     *uint64                    `path:"time" module:"openifit-agent"`
-	Trigger                  *string                    `path:"trigger" module:"openifit-agent"`
-	Value                    *uint64                    `path:"value" module:"openifit-agent"`
+	Culprits                 *OpenifitAgent_Ifit_Events_Event_State_Culprits `path:"culprits" module:"openifit-agent"`
+	DestinationAddress       *string                                         `path:"destination-address" module:"openifit-agent"`
+	DestinationPort          *uint16                                         `path:"destination-port" module:"openifit-agent"`
+	Direction                E_OpenifitTypes_Direction                       `path:"direction" module:"openifit-agent"`
+	EgressInterface          *uint32                                         `path:"egress-interface" module:"openifit-agent"`
+	EventState               E_OpenifitTypes_EventState                      `path:"event-state" module:"openifit-agent"`
+	Generation               *uint32                                         `path:"generation" module:"openifit-agent"`
+	HopLimit                 *uint8                                          `path:"hop-limit" module:"openifit-agent"`
+	Id                       *uint64                                         `path:"id" module:"openifit-agent"`
+	IngressInterface         *uint32                                         `path:"ingress-interface" module:"openifit-agent"`
+	Interface                *string                                         `path:"interface" module:"openifit-agent"`
+	Metric                   E_OpenifitTypes_METRIC                          `path:"metric" module:"openifit-agent"`
+	Policy                   *string                                         `path:"policy" module:"openifit-agent"`
+	PreviousEgressInterface  *uint32                                         `path:"previous-egress-interface" module:"openifit-agent"`
+	PreviousHopLimit         *uint8                                          `path:"previous-hop-limit" module:"openifit-agent"`
+	PreviousIngressInterface *uint32                                         `path:"previous-ingress-interface" module:"openifit-agent"`
+	Protocol                 *uint8                                          `path:"protocol" module:"openifit-agent"`
+	SourceAddress            *string                                         `path:"source-address" module:"openifit-agent"`
+	SourcePort               *uint16                                         `path:"source-port" module:"openifit-agent"`
+	Threshold                *uint64                                         `path:"threshold" module:"openifit-agent"`
+	Time                     *uint64                                         `path:"time" module:"openifit-agent"`
+	Trigger                  *string                                         `path:"trigger" module:"openifit-agent"`
+	Value                    *uint64                                         `path:"value" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Events_Event_State implements the yang.GoStruct
 // interface. This allows functions that need to handle this struct to
 // identify it as being generated by ygen.
 func (*OpenifitAgent_Ifit_Events_Event_State) IsYANGGoStruct() {}
+
+// GetOrCreateCulprits retrieves the value of the Culprits field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Events_Event_State) GetOrCreateCulprits() *OpenifitAgent_Ifit_Events_Event_State_Culprits {
+	if t.Culprits != nil {
+		return t.Culprits
+	}
+	t.Culprits = &OpenifitAgent_Ifit_Events_Event_State_Culprits{}
+	return t.Culprits
+}
+
+// GetCulprits returns the value of the Culprits struct pointer
+// from OpenifitAgent_Ifit_Events_Event_State. If the receiver or the field Culprits is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Events_Event_State) GetCulprits() *OpenifitAgent_Ifit_Events_Event_State_Culprits {
+	if t != nil && t.Culprits != nil {
+		return t.Culprits
+	}
+	return nil
+}
 
 // GetDestinationAddress retrieves the value of the leaf DestinationAddress from the OpenifitAgent_Ifit_Events_Event_State
 // struct. If the field is unset but has a default value in the YANG schema,
@@ -1559,109 +1580,111 @@ func (*OpenifitAgent_Ifit_Events_Event_State) ΛBelongingModule() string {
 	return "openifit-agent"
 }
 
-// OpenifitAgent_Ifit_Interfaces represents the /openifit-agent/ifit/interfaces YANG schema element.
-type OpenifitAgent_Ifit_Interfaces struct {
-	Interface map[string]*OpenifitAgent_Ifit_Interfaces_Interface `path:"interface" module:"openifit-agent"`
+// OpenifitAgent_Ifit_Events_Event_State_Culprits represents the /openifit-agent/ifit/events/event/state/culprits YANG schema element.
+type OpenifitAgent_Ifit_Events_Event_State_Culprits struct {
+	Culprit map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit `path:"culprit" module:"openifit-agent"`
 }
 
-// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Interfaces implements the yang.GoStruct
+// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Events_Event_State_Culprits implements the yang.GoStruct
 // interface. This allows functions that need to handle this struct to
 // identify it as being generated by ygen.
-func (*OpenifitAgent_Ifit_Interfaces) IsYANGGoStruct() {}
+func (*OpenifitAgent_Ifit_Events_Event_State_Culprits) IsYANGGoStruct() {}
 
-// NewInterface creates a new entry in the Interface list of the
-// OpenifitAgent_Ifit_Interfaces struct. The keys of the list are populated from the input
+// NewCulprit creates a new entry in the Culprit list of the
+// OpenifitAgent_Ifit_Events_Event_State_Culprits struct. The keys of the list are populated from the input
 // arguments.
-func (t *OpenifitAgent_Ifit_Interfaces) NewInterface(Name string) (*OpenifitAgent_Ifit_Interfaces_Interface, error) {
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) NewCulprit(Rank uint8) (*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit, error) {
 
 	// Initialise the list within the receiver struct if it has not already been
 	// created.
-	if t.Interface == nil {
-		t.Interface = make(map[string]*OpenifitAgent_Ifit_Interfaces_Interface)
+	if t.Culprit == nil {
+		t.Culprit = make(map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit)
 	}
 
-	key := Name
+	key := Rank
 
 	// Ensure that this key has not already been used in the
 	// list. Keyed YANG lists do not allow duplicate keys to
 	// be created.
-	if _, ok := t.Interface[key]; ok {
-		return nil, fmt.Errorf("duplicate key %v for list Interface", key)
+	if _, ok := t.Culprit[key]; ok {
+		return nil, fmt.Errorf("duplicate key %v for list Culprit", key)
 	}
 
-	t.Interface[key] = &OpenifitAgent_Ifit_Interfaces_Interface{
-		Name: &Name,
+	t.Culprit[key] = &OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit{
+		Rank: &Rank,
 	}
 
-	return t.Interface[key], nil
+	return t.Culprit[key], nil
 }
 
-// GetOrCreateInterfaceMap returns the list (map) from OpenifitAgent_Ifit_Interfaces.
+// GetOrCreateCulpritMap returns the list (map) from OpenifitAgent_Ifit_Events_Event_State_Culprits.
 //
 // It initializes the field if not already initialized.
-func (t *OpenifitAgent_Ifit_Interfaces) GetOrCreateInterfaceMap() map[string]*OpenifitAgent_Ifit_Interfaces_Interface {
-	if t.Interface == nil {
-		t.Interface = make(map[string]*OpenifitAgent_Ifit_Interfaces_Interface)
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) GetOrCreateCulpritMap() map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit {
+	if t.Culprit == nil {
+		t.Culprit = make(map[uint8]*OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit)
 	}
-	return t.Interface
+	return t.Culprit
 }
 
-// GetOrCreateInterface retrieves the value with the specified keys from
-// the receiver OpenifitAgent_Ifit_Interfaces. If the entry does not exist, then it is created.
+// GetOrCreateCulprit retrieves the value with the specified keys from
+// the receiver OpenifitAgent_Ifit_Events_Event_State_Culprits. If the entry does not exist, then it is created.
 // It returns the existing or new list member.
-func (t *OpenifitAgent_Ifit_Interfaces) GetOrCreateInterface(Name string) *OpenifitAgent_Ifit_Interfaces_Interface {
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) GetOrCreateCulprit(Rank uint8) *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit {
 
-	key := Name
+	key := Rank
 
-	if v, ok := t.Interface[key]; ok {
+	if v, ok := t.Culprit[key]; ok {
 		return v
 	}
 	// Panic if we receive an error, since we should have retrieved an existing
 	// list member. This allows chaining of GetOrCreate methods.
-	v, err := t.NewInterface(Name)
+	v, err := t.NewCulprit(Rank)
 	if err != nil {
-		panic(fmt.Sprintf("GetOrCreateInterface got unexpected error: %v", err))
+		panic(fmt.Sprintf("GetOrCreateCulprit got unexpected error: %v", err))
 	}
 	return v
 }
 
-// GetInterface retrieves the value with the specified key from
-// the Interface map field of OpenifitAgent_Ifit_Interfaces. If the receiver is nil, or
+// GetCulprit retrieves the value with the specified key from
+// the Culprit map field of OpenifitAgent_Ifit_Events_Event_State_Culprits. If the receiver is nil, or
 // the specified key is not present in the list, nil is returned such that Get*
 // methods may be safely chained.
-func (t *OpenifitAgent_Ifit_Interfaces) GetInterface(Name string) *OpenifitAgent_Ifit_Interfaces_Interface {
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) GetCulprit(Rank uint8) *OpenifitAgent_Ifit_Events_Event_State_Culprits_Culprit {
 
 	if t == nil {
 		return nil
 	}
 
-	key := Name
+	key := Rank
 
-	if lm, ok := t.Interface[key]; ok {
+	if lm, ok := t.Culprit[key]; ok {
 		return lm
 	}
 	return nil
 }
 
 // Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Interfaces) ΛValidate(opts ...ygot.ValidationOption) error {
-	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Interfaces"], t, opts...); err != nil {
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) ΛValidate(opts ...ygot.ValidationOption) error {
+	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Events_Event_State_Culprits"], t, opts...); err != nil {
 		return err
 	}
 	return nil
 }
 
 // Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Interfaces) Validate(opts ...ygot.ValidationOption) error {
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) Validate(opts ...ygot.ValidationOption) error {
 	return t.ΛValidate(opts...)
 }
 
 // ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
 // that are included in the generated code.
-func (t *OpenifitAgent_Ifit_Interfaces) ΛEnumTypeMap() map[string][]reflect.Type { return ΛEnumTypes }
+func (t *OpenifitAgent_Ifit_Events_Event_State_Culprits) ΛEnumTypeMap() map[string][]reflect.Type {
+	return ΛEnumTypes
+}
 
 // ΛBelongingModule returns the name of the module that defines the namespace
-// of OpenifitAgent_Ifit_Interfaces.
-func (*OpenifitAgent_Ifit_Interfaces) ΛBelongingModule() string {
+// of OpenifitAgent_Ifit_Events_Event_State_Culprits.
+func (*OpenifitAgent_Ifit_Events_Event_State_Culprits) ΛBelongingModule() string {
 	return "openifit-agent"
 }

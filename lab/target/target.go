@@ -80,21 +80,38 @@ func (t *Target) Uint(ctx context.Context, path string) (uint64, error) {
 
 // Replace sets one path to a value, given as what JSON_IETF makes of it.
 func (t *Target) Replace(ctx context.Context, path string, v any) error {
-	p, err := ygot.StringToStructuredPath(path)
+	u, err := update(path, v)
 	if err != nil {
-		return fmt.Errorf("parse path %s: %w", path, err)
+		return err
 	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode value of %s: %w", path, err)
-	}
-	_, err = t.client.Set(ctx, &gnmi.SetRequest{Replace: []*gnmi.Update{{
-		Path: p, Val: &gnmi.TypedValue{Value: &gnmi.TypedValue_JsonIetfVal{JsonIetfVal: data}},
-	}}})
-	if err != nil {
+	if _, err := t.client.Set(ctx, &gnmi.SetRequest{Replace: []*gnmi.Update{u}}); err != nil {
 		return fmt.Errorf("set %s: %w", path, err)
 	}
 	return nil
+}
+
+// Update lays a value over what is under one path.
+func (t *Target) Update(ctx context.Context, path string, v any) error {
+	u, err := update(path, v)
+	if err != nil {
+		return err
+	}
+	if _, err := t.client.Set(ctx, &gnmi.SetRequest{Update: []*gnmi.Update{u}}); err != nil {
+		return fmt.Errorf("set %s: %w", path, err)
+	}
+	return nil
+}
+
+func update(path string, v any) (*gnmi.Update, error) {
+	p, err := ygot.StringToStructuredPath(path)
+	if err != nil {
+		return nil, fmt.Errorf("parse path %s: %w", path, err)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode value of %s: %w", path, err)
+	}
+	return &gnmi.Update{Path: p, Val: &gnmi.TypedValue{Value: &gnmi.TypedValue_JsonIetfVal{JsonIetfVal: data}}}, nil
 }
 
 // Delete removes what is under one path.

@@ -221,3 +221,20 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // String names the task.
 func (m *Manager) String() string { return "uploaded probes" }
+
+// Try has the kernel verify an object in both directions, with the parameters
+// that it has by itself, and keeps nothing of it.
+func Try(o *object.Object) error {
+	parameters, err := o.Encode(nil)
+	if err != nil {
+		return err
+	}
+	l, err := load(&Instance{Object: o, Parameters: parameters, Points: []plan.PointID{
+		{Direction: flow.Ingress}, {Direction: flow.Egress},
+	}}, nil)
+	if err != nil {
+		return err
+	}
+	l.close()
+	return nil
+}
