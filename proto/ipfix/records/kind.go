@@ -25,6 +25,8 @@ const (
 	KindSelectionSequence
 	KindSequenceStatistics
 	KindTypeInformation
+	KindTCPHealth
+	KindHistogram
 	kinds
 )
 
@@ -32,6 +34,7 @@ var kindNames = [kinds]string{
 	"other", "flow", "postcard", "event", "heavy flow", "policy name", "interface name",
 	"exporter reliability", "meter reliability", "meter statistics",
 	"selector", "selection sequence", "sequence statistics", "type information",
+	"TCP health", "histogram",
 }
 
 func (k Kind) String() string {
@@ -50,6 +53,8 @@ var marks = []struct {
 	{KindEvent, false, []string{"ifitEventId", "ifitEventMetric", "ifitEventState"}},
 	{KindPostcard, false, []string{"ifitPolicyId", "ifitNodeId", "digestHashValue"}},
 	{KindHeavyFlow, false, []string{"ifitHeavyFlowRank"}},
+	{KindTCPHealth, false, []string{"ifitPolicyId", "ifitTcpRetransmittedPacketTotalCount"}},
+	{KindHistogram, false, []string{"ifitPolicyId", "ifitHistogramBuckets"}},
 	{KindFlow, false, []string{"packetDeltaCount"}},
 	{KindFlow, false, []string{"octetDeltaCount"}},
 	{KindPolicyName, true, []string{"ifitPolicyId", "ifitPolicyName"}},

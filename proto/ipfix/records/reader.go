@@ -22,6 +22,8 @@ type Visitor struct {
 	SelectionSequence   func(ipfix.Header, *SelectionSequence)
 	SequenceStatistics  func(ipfix.Header, *SequenceStatistics)
 	TypeInformation     func(ipfix.Header, *TypeInformation)
+	TCPHealth           func(ipfix.Header, *TCPHealth)
+	Histogram           func(ipfix.Header, *Histogram)
 	// Other takes what this package does not read.
 	Other func(*ipfix.Record)
 }
@@ -66,6 +68,8 @@ func NewReader(v Visitor) (*Reader, error) {
 	bind(r, &err, KindSelectionSequence, v.SelectionSequence)
 	bind(r, &err, KindSequenceStatistics, v.SequenceStatistics)
 	bind(r, &err, KindTypeInformation, v.TypeInformation)
+	bind(r, &err, KindTCPHealth, v.TCPHealth)
+	bind(r, &err, KindHistogram, v.Histogram)
 	if v.Other != nil {
 		r.byKind[KindOther] = func(rec *ipfix.Record) error {
 			v.Other(rec)
