@@ -321,19 +321,25 @@ static __always_inline void mask_address(__u8 *address, const volatile struct if
 		word[i] &= mask->w[i];
 }
 
+static __always_inline void mask_addresses(struct ifit_flow_key *key)
+{
+	bool ipv6 = key->id.family == 6;
+
+	mask_address(key->id.saddr, &point.source_mask[ipv6]);
+	mask_address(key->id.daddr, &point.destination_mask[ipv6]);
+}
+
 /* Makes the key what the policies of the point read; all else in it is zero. */
 static __always_inline void complete_key(const struct __sk_buff *skb, struct packet *pkt, __u32 ruleset)
 {
 	struct ifit_flow_key *key = &pkt->key;
 
 	key->dscp_epoch = ruleset;
-	if (has(IFIT_FEATURE_LAYERS))
-		key->dscp_epoch |= (__u32)pkt->layer << IFIT_EPOCH_LAYER_SHIFT;
-	if (has(IFIT_FEATURE_PREFIXES)) {
-		bool ipv6 = key->id.family == 6;
-
-		mask_address(key->id.saddr, &point.source_mask[ipv6]);
-		mask_address(key->id.daddr, &point.destination_mask[ipv6]);
+	if (has(IFIT_FEATURE_LAYERS | IFIT_FEATURE_PREFIXES)) {
+		if (has(IFIT_FEATURE_LAYERS))
+			key->dscp_epoch |= (__u32)pkt->layer << IFIT_EPOCH_LAYER_SHIFT;
+		if (has(IFIT_FEATURE_PREFIXES))
+			mask_addresses(key);
 	}
 	if (point.key_fields == IFIT_KEY_5_TUPLE)
 		return;
