@@ -321,6 +321,9 @@ struct ifit_rules {
 	__u64 w[IFIT_RULE_WORDS];
 };
 
+/* Steps in which the bits of a word are gathered or spread, each by twice as far. */
+#define IFIT_MOVES 6
+
 /* How a word of rules that match is folded into policies; see classify.h. */
 struct ifit_rule_word {
 	__u64 accept;	/* the others deny */
@@ -328,6 +331,8 @@ struct ifit_rule_word {
 	__u64 last;	/* likewise */
 	__u64 continued;	/* all of the policy that began in the word before */
 	__u64 continuing;	/* all of the policy that goes on in the next word */
+	__u64 gather[IFIT_MOVES];	/* brings the last bits of the policies together */
+	__u64 before;	/* policies with rules before the first one of this word */
 };
 
 /* Fields that some rule of a point restricts: the tables of no other are read. */
@@ -367,6 +372,20 @@ struct ifit_rule_value {
 	__u32 value;
 };
 _Static_assert(sizeof(struct ifit_rule_value) == 8, "rule value");
+
+#define IFIT_RANGE_STEPS 12	/* halvings that find one of 4,096 ranges */
+
+/*
+ * Addresses fall into ranges within which all satisfy the same rules. A table
+ * holds the first address of each range but the lowest, in order: of IPv4 as
+ * numbers of 32 bits, of IPv6 as two of 64, the higher one first; filled up by
+ * the highest ones to a power of two. Their sets stand one after the other.
+ */
+struct ifit_ranges {
+	__u32 steps[2];	/* of IPv4 and IPv6: the power of two */
+	__u32 set[2];	/* where the sets begin */
+	__u32 at6;	/* where the addresses of IPv6 begin, in octets */
+};
 
 /* Where the set of rules stands that a port satisfies. */
 struct ifit_port_sets {
@@ -425,7 +444,9 @@ struct ifit_point {
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
 	struct ifit_rule_word rules[IFIT_RULE_WORDS];
-	__u8 rule_slot[64 * IFIT_RULE_WORDS];
+	__u64 rule_spread[IFIT_MOVES];	/* brings policies with rules to their slots */
+	struct ifit_ranges source_ranges;
+	struct ifit_ranges destination_ranges;
 	struct ifit_address_mask source_mask[2];	/* of IPv4 and of IPv6 */
 	struct ifit_address_mask destination_mask[2];
 };
