@@ -31,6 +31,10 @@
 #define IFIT_SKETCH_ROWS 4
 #define IFIT_SKETCH_WIDTH 2048
 #define IFIT_SKETCH_PLACES 1024
+#define IFIT_DISTINCT_REGISTERS 4096
+#define IFIT_SPREAD_ROWS 3
+#define IFIT_SPREAD_WIDTH 512
+#define IFIT_SPREAD_REGISTERS 64
 
 /* What the program of a point does; what is off is removed by the verifier. */
 enum ifit_feature {
@@ -414,6 +418,13 @@ struct ifit_address_mask {
 	__u32 w[4];
 };
 
+/* What a sketch is asked for. */
+enum ifit_sketch_part {
+	IFIT_SKETCH_HEAVY = 1 << 0,	/* the largest flows */
+	IFIT_SKETCH_DISTINCT = 1 << 1,	/* how many flows, sources and destinations */
+	IFIT_SKETCH_SPREAD = 1 << 2,	/* sources with the most destinations */
+};
+
 /* All that is constant for one load of a point's program. */
 struct ifit_point {
 	enum ifit_feature features;	/* a set of them */
@@ -426,6 +437,8 @@ struct ifit_point {
 	enum ifit_rule_set rule_sets;	/* places in use */
 	__u32 algorithms;	/* those in use, one bit each */
 	__u32 direction;	/* 0 ingress, 1 egress */
+	enum ifit_sketch_part sketch_parts;	/* a set of them */
+	__u32 zero;
 	__u64 always_mask;	/* accept every flow */
 	__u64 rule_mask;
 	__u64 list_mask;
@@ -618,9 +631,25 @@ struct ifit_place {
 };
 _Static_assert(sizeof(struct ifit_place) == 72, "place");
 
+/* Sources share a bucket; it names the one that has shown the rarest pair. */
+struct ifit_spread {
+	__u8 source[16];
+	__u8 family;	/* 0: empty */
+	__u8 level;	/* how rare: one pair in 2^level */
+	__u8 zero[6];
+	__u8 reg[IFIT_SPREAD_REGISTERS];	/* of the pairs of source and destination */
+};
+_Static_assert(sizeof(struct ifit_spread) == 88, "spread");
+
+/* Go makes the parts of a sketch that its policy reports, from the front on. */
 struct ifit_sketch {
 	__u32 cell[IFIT_SKETCH_ROWS][IFIT_SKETCH_WIDTH];
 	struct ifit_place place[IFIT_SKETCH_PLACES];
+	/* HyperLogLog: the highest rank that each register has seen. */
+	__u8 flows[IFIT_DISTINCT_REGISTERS];
+	__u8 sources[IFIT_DISTINCT_REGISTERS];
+	__u8 destinations[IFIT_DISTINCT_REGISTERS];
+	struct ifit_spread spread[IFIT_SPREAD_ROWS][IFIT_SPREAD_WIDTH];
 };
 
 enum ifit_event_state {

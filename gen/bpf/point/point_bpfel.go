@@ -310,6 +310,8 @@ type BPFIfitPoint struct {
 	RuleSets     uint32
 	Algorithms   uint32
 	Direction    uint32
+	SketchParts  uint32
+	Zero         uint32
 	AlwaysMask   uint64
 	RuleMask     uint64
 	ListMask     uint64
@@ -532,7 +534,26 @@ type BPFIfitSketch struct {
 		Counted uint64
 		Packets uint64
 	}
+	Flows        [4096]uint8
+	Sources      [4096]uint8
+	Destinations [4096]uint8
+	Spread       [3][512]struct {
+		_      structs.HostLayout
+		Source [16]uint8
+		Family uint8
+		Level  uint8
+		Zero   [6]uint8
+		Reg    [64]uint8
+	}
 }
+
+type BPFIfitSketchPart uint32
+
+const (
+	BPFIfitSketchPartIFIT_SKETCH_HEAVY    BPFIfitSketchPart = 1
+	BPFIfitSketchPartIFIT_SKETCH_DISTINCT BPFIfitSketchPart = 2
+	BPFIfitSketchPartIFIT_SKETCH_SPREAD   BPFIfitSketchPart = 4
+)
 
 type BPFIfitSlot struct {
 	_          structs.HostLayout

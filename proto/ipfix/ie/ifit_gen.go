@@ -59,6 +59,10 @@ const (
 	IfitHistogramPercentile99            Private = 107
 	IfitHistogramPercentile999           Private = 108
 	IfitHistogramBuckets                 Private = 109
+	IfitDistinctFlows                    Private = 120
+	IfitDistinctSources                  Private = 121
+	IfitDistinctDestinations             Private = 122
+	IfitSpreaderRank                     Private = 123
 )
 
 var ifit = table{
@@ -118,11 +122,15 @@ var ifit = table{
 		107: {ID: 107, Name: "ifitHistogramPercentile99", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
 		108: {ID: 108, Name: "ifitHistogramPercentile999", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
 		109: {ID: 109, Name: "ifitHistogramBuckets", Type: TypeOctetArray},
+		120: {ID: 120, Name: "ifitDistinctFlows", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsFlows},
+		121: {ID: 121, Name: "ifitDistinctSources", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		122: {ID: 122, Name: "ifitDistinctDestinations", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		123: {ID: 123, Name: "ifitSpreaderRank", Type: TypeUnsigned32, Semantics: SemanticsQuantity},
 	},
 	byName: []uint16{
-		52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 109, 103, 104, 100, 102,
-		101, 105, 106, 107, 108, 9, 3, 17, 2, 1, 15, 26, 19, 20, 18, 23,
-		50, 51, 84, 83, 89, 82, 88, 85, 81, 80, 91, 90, 94, 92, 93, 87,
-		86, 6, 5, 4, 8, 7, 21,
+		122, 120, 121, 52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 109, 103,
+		104, 100, 102, 101, 105, 106, 107, 108, 9, 3, 17, 2, 1, 15, 26, 19,
+		20, 18, 23, 50, 123, 51, 84, 83, 89, 82, 88, 85, 81, 80, 91, 90,
+		94, 92, 93, 87, 86, 6, 5, 4, 8, 7, 21,
 	},
 }

@@ -16,6 +16,8 @@ const (
 	KindPostcard
 	KindEvent
 	KindHeavyFlow
+	KindDistinct
+	KindSpreader
 	KindPolicyName
 	KindInterfaceName
 	KindExporterReliability
@@ -31,7 +33,7 @@ const (
 )
 
 var kindNames = [kinds]string{
-	"other", "flow", "postcard", "event", "heavy flow", "policy name", "interface name",
+	"other", "flow", "postcard", "event", "heavy flow", "distinct", "spreader", "policy name", "interface name",
 	"exporter reliability", "meter reliability", "meter statistics",
 	"selector", "selection sequence", "sequence statistics", "type information",
 	"TCP health", "histogram",
@@ -55,6 +57,8 @@ var marks = []struct {
 	{KindHeavyFlow, false, []string{"ifitHeavyFlowRank"}},
 	{KindTCPHealth, false, []string{"ifitPolicyId", "ifitTcpRetransmittedPacketTotalCount"}},
 	{KindHistogram, false, []string{"ifitPolicyId", "ifitHistogramBuckets"}},
+	{KindDistinct, false, []string{"ifitDistinctFlows"}},
+	{KindSpreader, false, []string{"ifitSpreaderRank"}},
 	{KindFlow, false, []string{"packetDeltaCount"}},
 	{KindFlow, false, []string{"octetDeltaCount"}},
 	{KindPolicyName, true, []string{"ifitPolicyId", "ifitPolicyName"}},
