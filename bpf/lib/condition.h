@@ -162,7 +162,7 @@ static __always_inline bool make_step(struct ifit_condition *condition, const st
 	if (raised != is_raised(word)) {
 		if (!take_event(count, now))
 			return false;
-		told = bin && !lacks(IFIT_LACKS_RING_BUFFER) ? reserve_burst(trigger, count, now, bin) : reserve_event(trigger, count, now);
+		told = bin ? reserve_burst(trigger, count, now, bin) : reserve_event(trigger, count, now);
 		if (!told)
 			return false;
 		fill_event(told, condition, key, trigger, raised, value);

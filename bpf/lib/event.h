@@ -116,12 +116,12 @@ static __noinline void begin_burst(struct ifit_burst_event *burst, const struct 
 	__builtin_memcpy(burst->culprit, bin->culprit, sizeof(burst->culprit));
 }
 
-/* The same for a burst, with the flows of its bin: too large for all but ring buffers. */
+/* The same for a burst, with the flows of its bin. */
 static __always_inline struct ifit_event *reserve_burst(const struct ifit_trigger *trigger,
 							struct ifit_trigger_counters *count, __u64 now,
 							const struct ifit_bin *bin)
 {
-	struct ifit_burst_event *burst = bpf_ringbuf_reserve(&events, sizeof(*burst), 0);
+	struct ifit_burst_event *burst = reserve_sample(&events, sizeof(*burst));
 
 	if (!burst) {
 		count_one(&count->lost);

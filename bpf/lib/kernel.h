@@ -19,53 +19,56 @@ static __always_inline bool lacks(enum ifit_lack what)
 }
 
 /*
- * A loop over from, from + 1, ... to - 1, which need not be known to the
- * verifier:
+ * A loop over the numbers from, from + 1, ... to - 1, of which there may be
+ * any number:
  *
  *	begin_rounds(&r, from, to);
- *	while (next_round(&r))
- *		... r.at ...
+ *	while ((n = next_number(&r, to)) >= 0)
+ *		...
  *	end_rounds(&r);
  *
- * Without open-coded iterators it is a plain loop of at most MAX_ROUNDS
- * rounds, each of which the verifier walks through.
+ * Without open-coded iterators it is a plain loop, each round of which the
+ * verifier walks through; numbers end at MAX_ROUNDS then. Loops over the bits
+ * of a vector use next_round(), which needs no end.
  */
 struct rounds {
-	struct bpf_iter_num it;
-	/* Of full width, so that the verifier knows what is in them. */
-	__u64 at;
-	__u64 next;
-	__u64 end;
+	union {
+		struct bpf_iter_num it;
+		__u64 next;	/* of full width, so that the verifier knows what is in it */
+	};
 };
 
 #define MAX_ROUNDS 1024
 
 static __always_inline void begin_rounds(struct rounds *r, __u32 from, __u32 to)
 {
-	if (!lacks(IFIT_LACKS_ITERATOR)) {
+	if (lacks(IFIT_LACKS_ITERATOR))
+		r->next = from;
+	else
 		bpf_iter_num_new(&r->it, from, to);
-		return;
+}
+
+static __always_inline int next_number(struct rounds *r, __u64 to)
+{
+	__u64 number;
+	int *at;
+
+	if (!lacks(IFIT_LACKS_ITERATOR)) {
+		at = bpf_iter_num_next(&r->it);
+		return at ? *at & 0x7fffffff : -1;
 	}
-	r->next = from;
-	r->end = to;
+	/* Count up from a constant, whatever the compiler likes better: the verifier can follow that. */
+	barrier_var(r->next);
+	number = r->next;
+	if (number >= to || number >= MAX_ROUNDS)
+		return -1;
+	r->next = number + 1;
+	return number;
 }
 
 static __always_inline bool next_round(struct rounds *r)
 {
-	if (!lacks(IFIT_LACKS_ITERATOR)) {
-		int *at = bpf_iter_num_next(&r->it);
-
-		if (at)
-			r->at = *at;
-		return at;
-	}
-	/* Count up from a constant, whatever the compiler likes better: the verifier can follow that. */
-	barrier_var(r->next);
-	r->at = r->next;
-	if (r->at >= r->end || r->at >= MAX_ROUNDS)
-		return false;
-	r->next++;
-	return true;
+	return next_number(r, 64) >= 0;
 }
 
 static __always_inline void end_rounds(struct rounds *r)

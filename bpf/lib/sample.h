@@ -9,7 +9,7 @@
 
 #include "kernel.h"
 
-#define SAMPLE_OCTETS 256
+#define SAMPLE_OCTETS 512	/* the largest, and what a queue carries of each */
 
 /* Without ring buffers samples are put together here; a softirq may interrupt a sweep. */
 struct sample_desk {
@@ -35,9 +35,13 @@ static __always_inline void *desk_place(void)
 {
 	struct sample_desk *desk = sample_desk();
 
+	void *sample;
+
 	if (!desk || desk->busy > 1)
 		return NULL;
-	return desk->busy++ ? desk->sample[1] : desk->sample[0];
+	sample = desk->busy++ ? desk->sample[1] : desk->sample[0];
+	__builtin_memset(sample, 0, SAMPLE_OCTETS);
+	return sample;
 }
 
 static __always_inline void clear_desk(void)

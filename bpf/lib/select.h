@@ -71,7 +71,7 @@ static __always_inline __u32 select_random(struct ifit_sequence *sequence, __u32
 	if (segments == 1)
 		return take_one(sequence, size, population);
 	begin_rounds(&r, 0, segments & 0xffff);
-	while (next_round(&r))
+	while (next_number(&r, segments & 0xffff) >= 0)
 		taken += take_one(sequence, size, population);
 	end_rounds(&r);
 	return taken;
@@ -148,7 +148,7 @@ __noinline int draw_segments(__u32 threshold, __u32 segments)
 	int selected = 0;
 
 	begin_rounds(&r, 0, segments & 0xffff);
-	while (next_round(&r))
+	while (next_number(&r, segments & 0xffff) >= 0)
 		selected += draw(threshold);
 	end_rounds(&r);
 	return selected;
@@ -246,6 +246,7 @@ static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet 
 	__u64 accepted = pkt->accepted;
 	__u64 selected = accepted & ~point.sampled_mask;
 	struct rounds r;
+	int n;
 
 	if (!(accepted & point.sampled_mask))
 		return selected;
@@ -259,8 +260,8 @@ static __always_inline __u64 select_packet(struct __sk_buff *skb, struct packet 
 	if (point.sampled_slots <= PLAIN_SLOTS)
 		return selected;
 	begin_rounds(&r, PLAIN_SLOTS, point.sampled_slots);
-	while (next_round(&r)) {
-		__u32 slot = point.sampled[r.at & (IFIT_POLICIES - 1)] & (IFIT_POLICIES - 1);
+	while ((n = next_number(&r, point.sampled_slots)) >= 0) {
+		__u32 slot = point.sampled[n & (IFIT_POLICIES - 1)] & (IFIT_POLICIES - 1);
 
 		if (accepted >> slot & 1 && select_slot(skb, pkt, slot))
 			selected |= 1ULL << slot;

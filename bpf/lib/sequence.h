@@ -74,6 +74,9 @@ static __always_inline void flow_of(const struct packet *pkt, __u32 fields, stru
 		wide_flow_of(pkt, fields, out);
 }
 
+/* Not on the stack: there is no place left beneath all the callers. */
+static const __u64 new_sequence[sizeof(struct ifit_sequence) / sizeof(__u64)];
+
 /* The count of the packet's flow; NULL when there is no place for another one. */
 static __noinline struct ifit_sequence *flow_sequence(const struct packet *pkt, __u32 slot, __u32 pair)
 {
@@ -88,10 +91,8 @@ static __noinline struct ifit_sequence *flow_sequence(const struct packet *pkt, 
 	flow_of(pkt, point.slot[slot & (IFIT_POLICIES - 1)].flow_fields, &key.flow);
 	sequence = bpf_map_lookup_elem(&flow_sequences, &key);
 	if (!sequence) {
-		struct ifit_sequence empty = {};
-
 		/* Another CPU may be first, hence the look-up after it. */
-		bpf_map_update_elem(&flow_sequences, &key, &empty, BPF_NOEXIST);
+		bpf_map_update_elem(&flow_sequences, &key, new_sequence, BPF_NOEXIST);
 		sequence = bpf_map_lookup_elem(&flow_sequences, &key);
 	}
 	if (sequence)

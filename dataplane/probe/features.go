@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
@@ -162,6 +163,16 @@ func (e *Engine) Has(name string) bool {
 	return slices.ContainsFunc(e.features, func(f Feature) bool { return f.Name == name && f.Available })
 }
 
+// able refuses what there is no way round on this kernel.
+func (e *Engine) able(p *plan.Plan) error {
+	for i := range p.Points {
+		if at := &p.Points[i]; at.Stamp && !e.Has(FeatureTimestamp) {
+			return fmt.Errorf("point %s of %s: this kernel cannot keep the time of arrival in a packet (%s)", at.ID, at.Interface, FeatureTimestamp)
+		}
+	}
+	return nil
+}
+
 // adapt makes programs do without what the kernel lacks.
 func (e *Engine) adapt(spec *ebpf.CollectionSpec) error {
 	var lacks point.BPFIfitLack
@@ -183,7 +194,38 @@ func (e *Engine) adapt(spec *ebpf.CollectionSpec) error {
 	if !e.Has(FeatureRingBuffer) {
 		withoutRings(spec)
 	}
+	for _, p := range spec.Programs {
+		if p.Type == ebpf.SchedCLS && !e.Has(FeatureTCX) {
+			p.AttachType = ebpf.AttachNone
+		}
+		poison(p.Instructions, e.cfg.Without)
+	}
 	return nil
+}
+
+// unknownCall is the number of no helper.
+const unknownCall = 1<<27
+
+// poison makes the calls that belong to features unknown to this kernel as
+// well, so that doing without is what it is on a kernel that lacks them: a
+// program that would make such a call does not load.
+func poison(instructions asm.Instructions, without []string) {
+	for _, name := range without {
+		helpers := map[string][]asm.BuiltinFunc{
+			FeatureRingBuffer: {asm.FnRingbufReserve, asm.FnRingbufSubmit, asm.FnRingbufDiscard, asm.FnRingbufQuery, asm.FnRingbufOutput},
+			FeatureTimestamp:  {asm.FnSkbSetTstamp},
+		}[name]
+		for i := range instructions {
+			ins := &instructions[i]
+			if ins.IsBuiltinCall() && slices.Contains(helpers, asm.BuiltinFunc(ins.Constant)) {
+				ins.Constant = unknownCall
+			}
+			if name == FeatureIterator && strings.HasPrefix(ins.Reference(), "bpf_iter_num_") {
+				symbol, source := ins.Symbol(), ins.Source()
+				*ins = asm.BuiltinFunc(unknownCall).Call().WithSymbol(symbol).WithSource(source)
+			}
+		}
+	}
 }
 
 // withoutRings makes other maps of the ring buffers.
@@ -192,9 +234,8 @@ func withoutRings(spec *ebpf.CollectionSpec) {
 		m.Type, m.MaxEntries, m.KeySize, m.ValueSize = ebpf.PerfEventArray, 0, 4, 4
 	}
 	if m := spec.Maps[point.BPFMapEvents]; m != nil {
-		m.Type, m.MaxEntries = ebpf.Queue, m.MaxEntries/eventSize
-		m.KeySize, m.ValueSize = 0, eventSize
+		// As many as the ring buffer holds, each as large as the largest.
+		m.Type, m.MaxEntries = ebpf.Queue, m.MaxEntries/uint32(unsafe.Sizeof(point.BPFIfitEvent{}))
+		m.KeySize, m.ValueSize = 0, uint32(unsafe.Sizeof(point.BPFIfitBurstEvent{}))
 	}
 }
-
-const eventSize = uint32(unsafe.Sizeof(point.BPFIfitEvent{}))

@@ -16,6 +16,9 @@ func (e *Engine) Prepare(next plan.Plan) (_ *Change, err error) {
 	if err := next.Validate(); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
 	}
+	if err := e.able(&next); err != nil {
+		return nil, err
+	}
 	e.preparing.Lock()
 	defer e.preparing.Unlock()
 	e.mu.Lock()

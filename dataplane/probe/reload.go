@@ -35,9 +35,9 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 		return err
 	}
 	next := &observation{point: p, tables: tables, sketch: o.sketch}
-	if of := sketchPolicy(&p); of == nil {
+	if sketchPolicy(&p) == nil {
 		next.sketch = nil
-	} else if replaced || !o.sketch.fits(of) {
+	} else if replaced || o.sketch == nil {
 		if next.sketch, err = c.newSketch(&p); err != nil {
 			return err
 		}

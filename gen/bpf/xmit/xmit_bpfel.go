@@ -189,7 +189,7 @@ type BPFSample struct {
 type BPFSampleDesk struct {
 	_      structs.HostLayout
 	Busy   uint64
-	Sample [2][256]uint8
+	Sample [2][512]uint8
 }
 
 // Names of all BPF objects in the ELF.

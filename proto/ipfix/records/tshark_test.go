@@ -3,7 +3,6 @@ package records_test
 import (
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,18 +125,13 @@ func TestTsharkFindsNoFault(t *testing.T) {
 		t.Errorf("tshark objects to\n%s", strings.Join(found, "\n"))
 	}
 	// The filter finds faults where there are some: a message is missing.
-	var all []ipfix.Message
+	gap, n := newPcap(), 0
 	export(t, sentFlows(), func(m ipfix.Message) error {
-		m.Octets = slices.Clone(m.Octets)
-		all = append(all, m)
-		return nil
-	})
-	gap, n := newPcap(), len(all)
-	for _, m := range slices.Delete(all, n-2, n-1) {
-		if err := gap.add(m); err != nil {
-			t.Fatal(err)
+		if n++; n == 3 {
+			return nil
 		}
-	}
+		return gap.add(m)
+	})
 	path = file(t, "gap.pcap", gap.Bytes())
 	if found := lines(t, exec.Command(tshark, "-r", path, "-d", "udp.port==4739,cflow", "-Y", faults)); len(found) == 0 {
 		t.Errorf("tshark does not notice that one of %d messages is missing", n)
