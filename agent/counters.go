@@ -27,7 +27,7 @@ type counters struct {
 
 	mu       sync.Mutex
 	header   *countersHeader
-	entries  []versioned[meter.Totals]
+	entries  []versioned[keptTotals]
 	byPolicy map[uint32]*counted
 	// notes name the table of each pair that was counted last.
 	notes  []versioned[uint32]
@@ -37,7 +37,7 @@ type counters struct {
 // counted is a policy's place in the file, and what the meter counts, which
 // holds as soon as it is committed.
 type counted struct {
-	entry   *versioned[meter.Totals]
+	entry   *versioned[keptTotals]
 	working meter.Totals
 }
 
@@ -50,7 +50,11 @@ func openCounters(dir string, m *meter.Meter) (*counters, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open counters: identify the boot: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, countersFile), os.O_RDWR|os.O_CREATE, 0o600)
+	path := filepath.Join(dir, countersFile)
+	if err := convert(path); err != nil {
+		return nil, fmt.Errorf("convert counters: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open counters: %w", err)
 	}
@@ -78,7 +82,7 @@ func (c *counters) adopt(boot []byte) {
 	for i := range c.entries {
 		if e := &c.entries[i]; e.id != 0 {
 			e.settle(c.header.committed)
-			c.byPolicy[e.id] = &counted{e, *e.current()}
+			c.byPolicy[e.id] = &counted{e, e.current().Totals}
 		}
 	}
 	var now [len(c.header.boot)]byte
@@ -137,7 +141,7 @@ func (c *counters) of(policy uint32) (out meter.Totals) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.byPolicy[policy]; e != nil {
-		out = *e.entry.current()
+		out = e.entry.current().Totals
 	}
 	out.Flows = now.Flows
 	return out
@@ -167,8 +171,8 @@ func (c *counters) Commit(table probe.Table) error {
 	note.set(next, table.ID)
 	c.meter.Still(func() {
 		for _, e := range c.byPolicy {
-			if *e.entry.current() != e.working {
-				e.entry.set(next, e.working)
+			if e.entry.current().Totals != e.working {
+				e.entry.set(next, keptTotals{Totals: e.working})
 			}
 		}
 	})

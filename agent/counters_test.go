@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,6 +72,27 @@ func TestCountersOfAnotherLayoutStartAnew(t *testing.T) {
 	begin(t, dir).expect(t, 0)
 }
 
+// The file of agents without commits goes on: 3 policies, of which one is gone.
+func TestCountersOfTheFormerLayoutGoOn(t *testing.T) {
+	dir := t.TempDir()
+	words := []uint64{oldMagic, 1, 40, 4000, 40, 4000, 2, 1, 9, 0, 7, 7, 7, 7, 7, 7, 7, 5, 60, 6000, 6, 600, 0, 0, 0}
+	var data []byte
+	for _, w := range words {
+		data = binary.NativeEndian.AppendUint64(data, w)
+	}
+	file := filepath.Join(dir, "counters")
+	if err := os.WriteFile(file, append(data, make([]byte, 1<<16)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := begin(t, dir)
+	l.expect(t, 40)
+	if got := l.of(5); got.PacketsObserved != 60 || got.OctetsSelected != 600 || l.of(1).Early != 1 || l.of(7).PacketsObserved != 0 {
+		t.Errorf("%+v, %+v", got, l.of(1))
+	}
+	l.count(t)
+	begin(t, dir).expect(t, 50)
+}
+
 func TestCountersInADirectoryThatIsNone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -119,7 +141,7 @@ func TestCountersHoldFromTheCommitOn(t *testing.T) {
 	first.observe()
 	first.expect(t, 10)
 	torn := first.byPolicy[1]
-	torn.entry.set(first.header.committed+1, torn.working)
+	torn.entry.set(first.header.committed+1, keptTotals{Totals: torn.working})
 	first.byPair[7].set(first.header.committed+1, 7)
 
 	second := begin(t, dir)

@@ -44,14 +44,64 @@ type versioned[T any] struct {
 	versions [2]version[T]
 }
 
+// keptTotals leave room for counters that later versions append.
+type keptTotals struct {
+	meter.Totals
+	_ [keptRoom - unsafe.Sizeof(meter.Totals{})]byte
+}
+
+const keptRoom = 128
+
 // countersFileLayout is the whole file.
 type countersFileLayout struct {
 	header  countersHeader
 	notes   [maxNotes]versioned[uint32]
-	entries [maxCounted]versioned[meter.Totals]
+	entries [maxCounted]versioned[keptTotals]
 }
 
-// shape gives a file its size, and empties one of another layout. Nearly all
+// oldMagic begins the file of agents that knew no commits: each policy had the
+// totals of meter.Totals, as they are, behind its number.
+const oldMagic uint64 = 0x6f70656e69666974 ^ 1
+
+type oldEntry struct {
+	policy uint32
+	_      uint32
+	totals [7]uint64
+}
+
+// convert brings a file of the former layout into this one, in one move.
+func convert(path string) error {
+	data, err := os.ReadFile(path)
+	const header, stride = int(unsafe.Sizeof(oldMagic)), int(unsafe.Sizeof(oldEntry{}))
+	if errors.Is(err, os.ErrNotExist) || err == nil && (len(data) < header || binary.NativeEndian.Uint64(data) != oldMagic) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	layout := new(countersFileLayout)
+	layout.header.magic = countersMagic
+	n := 0
+	for at := header; at+stride <= len(data) && n < maxCounted; at += stride {
+		word := func(i int) uint64 { return binary.NativeEndian.Uint64(data[at+8*i:]) }
+		if policy := uint32(word(0)); policy != 0 {
+			layout.entries[n].id = policy
+			layout.entries[n].versions[0].value.Totals = meter.Totals{
+				PacketsObserved: word(1), OctetsObserved: word(2), PacketsSelected: word(3), OctetsSelected: word(4),
+				Records: word(5), Early: word(6),
+			}
+			n++
+		}
+	}
+	used := unsafe.Offsetof(layout.entries) + uintptr(n)*unsafe.Sizeof(layout.entries[0])
+	next := path + ".next"
+	if err := os.WriteFile(next, unsafe.Slice((*byte)(unsafe.Pointer(layout)), used), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}
+
+// shape gives a file its size, and empties one of an unknown layout. Nearly all
 // of it is a hole that takes no space.
 func shape(file *os.File, size int64) error {
 	var magic [unsafe.Sizeof(countersMagic)]byte

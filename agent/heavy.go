@@ -10,6 +10,7 @@ import (
 	"github.com/openifit/openifit/agent/compile"
 	"github.com/openifit/openifit/agent/export"
 	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/source"
 	"github.com/openifit/openifit/gen/yang"
 )
@@ -37,19 +38,19 @@ func (h *heavyFlows) String() string { return "heavy flows" }
 // Run ends epochs until ctx ends.
 func (h *heavyFlows) Run(ctx context.Context) error { return h.sketches.Run(ctx, h.take) }
 
-// take exports the list of one epoch.
-func (h *heavyFlows) take(list []flow.HeavyFlow) {
+// take exports an epoch.
+func (h *heavyFlows) take(e *flow.Epoch) {
 	now := h.current()
-	if now == nil || len(list) == 0 {
+	if now == nil {
 		return
 	}
-	id := list[0].Policy.ID
 	h.forget(numbers(now.snapshot))
 	for i := range now.result.Policies {
-		if p := &now.result.Policies[i]; p.ID == id {
-			list = above(p, list)
-			h.remember(id, list)
-			h.exporter.HeavyFlows(list)
+		if p := &now.result.Policies[i]; p.ID == e.Policy.ID {
+			out := *e
+			out.Heavy = above(p, e.Heavy)
+			h.remember(p.ID, out.Heavy)
+			h.exporter.Epoch(&out)
 		}
 	}
 }
@@ -95,12 +96,23 @@ func (h *heavyFlows) forget(policies map[uint32]bool) {
 	maps.DeleteFunc(h.since, func(id uint32, _ map[flow.ID]int64) bool { return !policies[id] })
 }
 
-// show writes the list of the last epoch into the state of a policy.
+// show writes the last epoch into the state of a policy.
 func (h *heavyFlows) show(p *compile.Policy, s *yang.Policy_State) {
-	list, err := h.sketches.Read(p.ID)
+	epoch, err := h.sketches.Read(p.ID)
 	if err != nil {
 		return // No epoch has ended yet.
 	}
+	if d := epoch.Distinct; d != nil {
+		s.Distinct = &yang.Policy_State_Distinct{
+			Flows: &d.Flows, Sources: &d.Sources, Destinations: &d.Destinations,
+			Start: ptr(uint64(epoch.Start)), End: ptr(uint64(epoch.End)),
+		}
+	}
+	showSpreaders(epoch, s)
+	if p.Sketch.Parts&plan.SketchHeavy == 0 {
+		return
+	}
+	list := epoch.Heavy
 	h.mu.Lock()
 	since := h.since[p.ID]
 	h.mu.Unlock()
@@ -119,6 +131,21 @@ func (h *heavyFlows) show(p *compile.Policy, s *yang.Policy_State) {
 			entry.FirstSeen = ptr(uint64(first))
 		}
 		out.HeavyFlow[*entry.FlowId] = entry
+	}
+}
+
+func showSpreaders(e *flow.Epoch, s *yang.Policy_State) {
+	if len(e.Spreaders) == 0 {
+		return
+	}
+	out := s.GetOrCreateSpreaders()
+	out.Spreader = make(map[string]*yang.Policy_State_Spreader, len(e.Spreaders))
+	for _, x := range e.Spreaders {
+		entry := &yang.Policy_State_Spreader{
+			SourceAddress: ptr(x.Source.String()), Rank: ptr(x.Rank), Destinations: ptr(x.Destinations),
+			LastSeen: ptr(uint64(e.End)),
+		}
+		out.Spreader[*entry.SourceAddress] = entry
 	}
 }
 

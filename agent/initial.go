@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 
@@ -18,7 +19,7 @@ import (
 // agent that could not start may have left directories and empty counters.
 func isFresh(dir string) (bool, error) {
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && d.Name() != countersFile {
+		if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), countersFile) {
 			return errUsed
 		}
 		return err

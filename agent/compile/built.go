@@ -105,6 +105,8 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			leaves: paths(common, []string{
 				"sketch/config/top-k",
 				"sketch/config/epoch",
+				"sketch/config/report",
+				"sketch/config/spreader-threshold",
 				"sketch/config/threshold-octets-per-second",
 			}),
 			always: []yang.DATA_ELEMENT{

@@ -84,9 +84,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 			p.add(Invalid, path+"/data-export/config/collector", "PBT_M needs a collector: its postcards are kept nowhere else")
 		}
 	case yang.TECHNIQUE_FLOW_SKETCH:
-		s := in.GetSketch().GetConfig()
-		d.Sketch = plan.Sketch{TopK: s.GetTopK(), Epoch: milliseconds(s.GetEpoch())}
-		d.SketchFloor = s.GetThresholdOctetsPerSecond()
+		d.Sketch, d.SketchFloor = p.sketch(path+"/sketch/config", in.GetSketch().GetConfig())
 	case yang.TECHNIQUE_CUSTOM_PROBE:
 		d.custom(path, in)
 	case yang.TECHNIQUE_EVENT_MONITOR:

@@ -24,6 +24,10 @@ func TestDocumentedPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			policy["name"] = policy["config"].(map[string]any)["name"]
+			if policy["config"].(map[string]any)["probe"] != nil {
+				documentedProbe(t, policy)
+				return
+			}
 			tree := tree(t, node,
 				`{"collectors": {"collector": [{"name": "controller", "config": {"name": "controller", "address": "192.0.2.8"}}]}}`,
 				encode(t, map[string]any{"policies": map[string]any{"policy": []any{policy}}}))
@@ -35,6 +39,20 @@ func TestDocumentedPolicies(t *testing.T) {
 				t.Error("it is enforced nowhere")
 			}
 		})
+	}
+}
+
+// documentedProbe checks a policy that runs the probe which docs/write-a-probe.md
+// begins with.
+func documentedProbe(t *testing.T, policy map[string]any) {
+	t.Helper()
+	r, err := withProbes(t, `{"collectors": {"collector": [{"name": "controller", "config": {"name": "controller", "address": "192.0.2.8"}}]}}`,
+		encode(t, map[string]any{"policies": map[string]any{"policy": []any{policy}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Policies[0].Active() {
+		t.Error("it runs nowhere")
 	}
 }
 

@@ -25,17 +25,19 @@ type collecting struct {
 	conn *net.UDPConn
 	done chan struct{}
 
-	mu       sync.Mutex
-	session  *ipfix.Session
-	flows    []records.Flow
-	events   []records.Event
-	cards    []records.Postcard
-	heavy    []records.HeavyFlow
-	names    map[uint32]string
-	selector []records.Selector
-	losses   records.ExporterReliability
-	order    []string
-	errs     []error
+	mu        sync.Mutex
+	session   *ipfix.Session
+	flows     []records.Flow
+	events    []records.Event
+	cards     []records.Postcard
+	heavy     []records.HeavyFlow
+	distinct  []records.Distinct
+	spreaders []records.Spreader
+	names     map[uint32]string
+	selector  []records.Selector
+	losses    records.ExporterReliability
+	order     []string
+	errs      []error
 }
 
 func (c *collecting) visitor() records.Visitor {
@@ -48,6 +50,8 @@ func (c *collecting) visitor() records.Visitor {
 		},
 		Postcard:   func(_ ipfix.Header, p *records.Postcard) { c.cards = append(c.cards, *p) },
 		HeavyFlow:  func(_ ipfix.Header, h *records.HeavyFlow) { c.heavy = append(c.heavy, *h) },
+		Distinct:   func(_ ipfix.Header, d *records.Distinct) { c.distinct = append(c.distinct, *d) },
+		Spreader:   func(_ ipfix.Header, x *records.Spreader) { c.spreaders = append(c.spreaders, *x) },
 		PolicyName: func(_ ipfix.Header, n *records.PolicyName) { c.names[n.Policy] = n.Name },
 		Selector:   func(_ ipfix.Header, s *records.Selector) { c.selector = append(c.selector, *s) },
 		ExporterReliability: func(_ ipfix.Header, r *records.ExporterReliability) {
@@ -448,11 +452,16 @@ func TestPostcardsAndHeavyFlows(t *testing.T) {
 		{ID: id, Policy: ref, PacketID: 0xfeedbeef, IngressTime: 1e18, EgressTime: 1e18 + 1500, IngressIfindex: 2, EgressIfindex: 3, Length: 120, Segments: 1, HopLimit: 62, DSCP: 46},
 		{ID: id, Policy: flow.PolicyRef{ID: 9}},
 	})
-	p.HeavyFlows([]flow.HeavyFlow{{ID: id, Policy: ref, Rank: 2, Octets: 1000, Packets: 10, Start: 1e18, End: 2e18}})
-	wait(t, "both have arrived", func() bool {
+	p.Epoch(&flow.Epoch{
+		Policy: ref, Start: 1e18, End: 2e18,
+		Heavy:     []flow.HeavyFlow{{ID: id, Policy: ref, Rank: 2, Octets: 1000, Packets: 10, Start: 1e18, End: 2e18}},
+		Distinct:  &flow.Distinct{Flows: 30, Sources: 20, Destinations: 10},
+		Spreaders: []flow.Spreader{{Rank: 1, Source: id.Source, Destinations: 900}},
+	})
+	wait(t, "all have arrived", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return len(c.cards) == 1 && len(c.heavy) == 1
+		return len(c.cards) == 1 && len(c.heavy) == 1 && len(c.distinct) == 1 && len(c.spreaders) == 1
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -460,6 +469,12 @@ func TestPostcardsAndHeavyFlows(t *testing.T) {
 	if card.PacketID != 0xfeedbeef || card.TransitDelay != 1500 || card.Length != 120 || card.HopLimit != 62 ||
 		card.DiffServ != 46 || card.Direction != records.Egress || card.Tuple != tuple(&id) || card.EgressTime != 1e18+1500 {
 		t.Errorf("postcard %+v", card)
+	}
+	if d := c.distinct[0]; d.Flows != 30 || d.Sources != 20 || d.Destinations != 10 || d.Start != 1e18 || d.Policy != 1 {
+		t.Errorf("distinct %+v", d)
+	}
+	if x := c.spreaders[0]; x.Source != id.Source || x.Destinations != 900 || x.Rank != 1 {
+		t.Errorf("spreader %+v", x)
 	}
 	if h := c.heavy[0]; h.Rank != 2 || h.Octets != 1000 || h.Tuple != tuple(&id) {
 		t.Errorf("heavy flow %+v", h)

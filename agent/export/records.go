@@ -57,27 +57,6 @@ func (p *Process) Event(number uint64, trigger string, ev *flow.Event) {
 	forward(r, q, func(s *session) *lane[records.Event] { return &s.events })
 }
 
-// HeavyFlows queues the heavy flows of an epoch.
-func (p *Process) HeavyFlows(heavy []flow.HeavyFlow) {
-	routes := *p.routes.Load()
-	for i := range heavy {
-		h := &heavy[i]
-		r := routes[h.Policy.ID]
-		if r == nil || len(r.sessions) == 0 {
-			p.unrouted.Add(1)
-			continue
-		}
-		v := r.sessions[0].view.Load()
-		q := queued[records.HeavyFlow]{account: r.account, template: v.templates.heavy[familyOf(&h.ID)]}
-		q.value = records.HeavyFlow{
-			Origin: origin(h.Policy, v.node), Tuple: tuple(&h.ID), Rank: h.Rank,
-			Octets: h.Octets, Packets: h.Packets,
-			Start: ipfix.UnixNano(h.Start), End: ipfix.UnixNano(h.End),
-		}
-		forward(r, q, func(s *session) *lane[records.HeavyFlow] { return &s.heavy })
-	}
-}
-
 // forward queues a record for each collector within the policy's ceilings.
 func forward[T any](r *route, q queued[T], pick func(*session) *lane[T]) {
 	for _, s := range r.targets() {

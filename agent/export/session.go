@@ -42,6 +42,8 @@ type session struct {
 	closed    bool // nothing will be sent any more
 	events    lane[records.Event]
 	heavy     lane[records.HeavyFlow]
+	distinct  lane[records.Distinct]
+	spreaders lane[records.Spreader]
 	flows     lane[records.Flow]
 	postcards lane[records.Postcard]
 	probes    lane[probeRecord]
@@ -75,6 +77,8 @@ func newSession(c Collector, p *Process, v *view) *session {
 		wake:      make(chan struct{}, 1),
 		events:    newLane[records.Event](queuedEvents),
 		heavy:     newLane[records.HeavyFlow](queuedHeavyFlows),
+		distinct:  newLane[records.Distinct](queuedHeavyFlows),
+		spreaders: newLane[records.Spreader](queuedHeavyFlows),
 		flows:     newLane[records.Flow](queuedFlows),
 		postcards: newLane[records.Postcard](queuedPostcards),
 		probes:    newProbeLane(),
@@ -85,7 +89,7 @@ func newSession(c Collector, p *Process, v *view) *session {
 
 // lanes are the ways of all kinds of records, in the order of their turns.
 func (s *session) lanes() []carrier {
-	return []carrier{&s.events, &s.heavy, &s.flows, &s.probes, &s.postcards}
+	return []carrier{&s.events, &s.heavy, &s.distinct, &s.spreaders, &s.flows, &s.probes, &s.postcards}
 }
 
 // maxMessage is the length of a Message that fills the path MTU.

@@ -14,12 +14,12 @@ type byFamily [3]*ipfix.Template
 // templates are those that do not depend on a policy. What consists of
 // private elements is nil without an enterprise number.
 type templates struct {
-	model                                 *ie.Model
-	postcard, event, heavy                byFamily
-	policyName, interfaceName, typeInfo   *ipfix.Template
-	selectionSequence, sequenceStats      *ipfix.Template
-	exporterReliability, meterReliability *ipfix.Template
-	meterStatistics                       *ipfix.Template
+	model                                         *ie.Model
+	postcard, event, heavy, spreader              byFamily
+	policyName, interfaceName, typeInfo, distinct *ipfix.Template
+	selectionSequence, sequenceStats              *ipfix.Template
+	exporterReliability, meterReliability         *ipfix.Template
+	meterStatistics                               *ipfix.Template
 }
 
 // newTemplates makes them for an enterprise number, 0 for none.
@@ -41,10 +41,12 @@ func newTemplates(enterprise uint32) (*templates, error) {
 	t.meterStatistics = keep(records.MeterStatisticsTemplate(m))
 	if enterprise != 0 {
 		t.policyName = keep(records.PolicyNameTemplate(m))
+		t.distinct = keep(records.DistinctTemplate(m))
 		t.typeInfo = keep(records.TypeInformationTemplate(m))
 		for _, f := range []records.Family{records.IPv4, records.IPv6} {
 			t.postcard[f] = keep(records.PostcardTemplate(m, f))
 			t.heavy[f] = keep(records.HeavyFlowTemplate(m, f))
+			t.spreader[f] = keep(records.SpreaderTemplate(m, f))
 		}
 		for _, f := range []records.Family{records.NoFlow, records.IPv4, records.IPv6} {
 			t.event[f] = keep(records.EventTemplate(m, f))

@@ -31,6 +31,10 @@
 #define IFIT_SKETCH_ROWS 4
 #define IFIT_SKETCH_WIDTH 2048
 #define IFIT_SKETCH_PLACES 1024
+#define IFIT_DISTINCT_REGISTERS 4096
+#define IFIT_SPREAD_ROWS 3
+#define IFIT_SPREAD_WIDTH 512
+#define IFIT_SPREAD_REGISTERS 64
 
 /* What the program of a point does; what is off is removed by the verifier. */
 enum ifit_feature {
@@ -321,6 +325,9 @@ struct ifit_rules {
 	__u64 w[IFIT_RULE_WORDS];
 };
 
+/* Steps in which the bits of a word are gathered or spread, each by twice as far. */
+#define IFIT_MOVES 6
+
 /* How a word of rules that match is folded into policies; see classify.h. */
 struct ifit_rule_word {
 	__u64 accept;	/* the others deny */
@@ -328,6 +335,8 @@ struct ifit_rule_word {
 	__u64 last;	/* likewise */
 	__u64 continued;	/* all of the policy that began in the word before */
 	__u64 continuing;	/* all of the policy that goes on in the next word */
+	__u64 gather[IFIT_MOVES];	/* brings the last bits of the policies together */
+	__u64 before;	/* policies with rules before the first one of this word */
 };
 
 /* Fields that some rule of a point restricts: the tables of no other are read. */
@@ -368,6 +377,20 @@ struct ifit_rule_value {
 };
 _Static_assert(sizeof(struct ifit_rule_value) == 8, "rule value");
 
+#define IFIT_RANGE_STEPS 12	/* halvings that find one of 4,096 ranges */
+
+/*
+ * Addresses fall into ranges within which all satisfy the same rules. A table
+ * holds the first address of each range but the lowest, in order: of IPv4 as
+ * numbers of 32 bits, of IPv6 as two of 64, the higher one first; filled up by
+ * the highest ones to a power of two. Their sets stand one after the other.
+ */
+struct ifit_ranges {
+	__u32 steps[2];	/* of IPv4 and IPv6: the power of two */
+	__u32 set[2];	/* where the sets begin */
+	__u32 at6;	/* where the addresses of IPv6 begin, in octets */
+};
+
 /* Where the set of rules stands that a port satisfies. */
 struct ifit_port_sets {
 	__u16 set[65536];
@@ -395,6 +418,13 @@ struct ifit_address_mask {
 	__u32 w[4];
 };
 
+/* What a sketch is asked for. */
+enum ifit_sketch_part {
+	IFIT_SKETCH_HEAVY = 1 << 0,	/* the largest flows */
+	IFIT_SKETCH_DISTINCT = 1 << 1,	/* how many flows, sources and destinations */
+	IFIT_SKETCH_SPREAD = 1 << 2,	/* sources with the most destinations */
+};
+
 /* All that is constant for one load of a point's program. */
 struct ifit_point {
 	enum ifit_feature features;	/* a set of them */
@@ -407,6 +437,8 @@ struct ifit_point {
 	enum ifit_rule_set rule_sets;	/* places in use */
 	__u32 algorithms;	/* those in use, one bit each */
 	__u32 direction;	/* 0 ingress, 1 egress */
+	enum ifit_sketch_part sketch_parts;	/* a set of them */
+	__u32 zero;
 	__u64 always_mask;	/* accept every flow */
 	__u64 rule_mask;
 	__u64 list_mask;
@@ -425,7 +457,9 @@ struct ifit_point {
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
 	struct ifit_rule_word rules[IFIT_RULE_WORDS];
-	__u8 rule_slot[64 * IFIT_RULE_WORDS];
+	__u64 rule_spread[IFIT_MOVES];	/* brings policies with rules to their slots */
+	struct ifit_ranges source_ranges;
+	struct ifit_ranges destination_ranges;
 	struct ifit_address_mask source_mask[2];	/* of IPv4 and of IPv6 */
 	struct ifit_address_mask destination_mask[2];
 };
@@ -597,9 +631,25 @@ struct ifit_place {
 };
 _Static_assert(sizeof(struct ifit_place) == 72, "place");
 
+/* Sources share a bucket; it names the one that has shown the rarest pair. */
+struct ifit_spread {
+	__u8 source[16];
+	__u8 family;	/* 0: empty */
+	__u8 level;	/* how rare: one pair in 2^level */
+	__u8 zero[6];
+	__u8 reg[IFIT_SPREAD_REGISTERS];	/* of the pairs of source and destination */
+};
+_Static_assert(sizeof(struct ifit_spread) == 88, "spread");
+
+/* Go makes the parts of a sketch that its policy reports, from the front on. */
 struct ifit_sketch {
 	__u32 cell[IFIT_SKETCH_ROWS][IFIT_SKETCH_WIDTH];
 	struct ifit_place place[IFIT_SKETCH_PLACES];
+	/* HyperLogLog: the highest rank that each register has seen. */
+	__u8 flows[IFIT_DISTINCT_REGISTERS];
+	__u8 sources[IFIT_DISTINCT_REGISTERS];
+	__u8 destinations[IFIT_DISTINCT_REGISTERS];
+	struct ifit_spread spread[IFIT_SPREAD_ROWS][IFIT_SPREAD_WIDTH];
 };
 
 enum ifit_event_state {

@@ -5,10 +5,9 @@
  */
 #pragma once
 
-#include "bits.h"
-#include "kernel.h"
 #include "fields.h"
 #include "parse.h"
+#include "ranges.h"
 
 #define FAMILY_BITS 32
 
@@ -24,8 +23,6 @@ struct prefix_table {
 	__type(value, struct ifit_rules);
 };
 
-struct prefix_table source_rules SEC(".maps");
-struct prefix_table destination_rules SEC(".maps");
 struct prefix_table segment_rules SEC(".maps");
 
 struct {
@@ -35,6 +32,18 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ifit_rules);
 } rule_sets SEC(".maps");
+
+/* See ranges.h; the size of the value is that of the addresses. */
+struct range_table {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct range_table source_ranges SEC(".maps");
+struct range_table destination_ranges SEC(".maps");
 
 struct port_table {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -87,6 +96,20 @@ struct satisfied {
 static __always_inline const struct ifit_rules *rules_of_set(__u32 place)
 {
 	return bpf_map_lookup_elem(&rule_sets, &place);
+}
+
+static __always_inline const struct ifit_rules *rules_of_address(void *table, const volatile struct ifit_ranges *ranges,
+								 __u8 family, const __u8 *address)
+{
+	__u32 zero = 0;
+	void *from;
+
+	from = bpf_map_lookup_elem(table, &zero);
+	if (!from)
+		return NULL;
+	if (family == 4)
+		return rules_of_set(ranges->set[0] + range_of_ipv4(from, ranges, address));
+	return rules_of_set(ranges->set[1] + range_of_ipv6(from + ranges->at6, ranges, address));
 }
 
 static __always_inline const struct ifit_rules *rules_of_port(void *ports, __u16 port)
@@ -158,14 +181,13 @@ static __always_inline bool satisfied_by(const struct ifit_flow_key *key, struct
 	struct ifit_prefix prefix = { .prefixlen = FAMILY_BITS + 128, .family = bpf_htonl(key->id.family) };
 
 	if (restricts(IFIT_RULE_SOURCE)) {
-		__builtin_memcpy(prefix.addr, key->id.saddr, 16);
-		by->source = bpf_map_lookup_elem(&source_rules, &prefix);
+		by->source = rules_of_address(&source_ranges, &point.source_ranges, key->id.family, key->id.saddr);
 		if (!by->source)
 			return false;
 	}
 	if (restricts(IFIT_RULE_DESTINATION)) {
-		__builtin_memcpy(prefix.addr, key->id.daddr, 16);
-		by->destination = bpf_map_lookup_elem(&destination_rules, &prefix);
+		by->destination = rules_of_address(&destination_ranges, &point.destination_ranges,
+						   key->id.family, key->id.daddr);
 		if (!by->destination)
 			return false;
 	}
@@ -229,22 +251,34 @@ static __always_inline __u64 matching(const struct satisfied *by, int word)
 	return match;
 }
 
-/* The slots whose rules are among these of one word. */
-__noinline __u64 slots_of(__u32 word, __u64 rules)
+/*
+ * One bit for each policy of a word of which a bit is set, in their order. At
+ * most one of a policy is; the sum carries it to the policy's last bit.
+ */
+static __always_inline __u64 policies_of(const volatile struct ifit_rule_word *fold, __u64 rules)
 {
-	struct rounds r;
-	__u64 vector = 0;
+	__u64 last = fold->last;
+	__u64 x = (rules | ((rules & ~last) + ~last)) & last;
 
-	begin_rounds(&r, 0, 64);
-	while (next_round(&r) && rules) {
-		__u32 rule = word * 64 + lowest_bit(rules);
-		__u32 slot = point.rule_slot[rule & (64 * IFIT_RULE_WORDS - 1)];
+#pragma unroll
+	for (int i = 0; i < IFIT_MOVES; i++) {
+		__u64 move = x & fold->gather[i];
 
-		vector |= 1ULL << (slot & (IFIT_POLICIES - 1));
-		rules &= rules - 1;
+		x = (x ^ move) | move >> (1 << i);
 	}
-	end_rounds(&r);
-	return vector;
+	return x << (fold->before & 63);
+}
+
+/* Brings a bit for each policy with rules to the policy's slot. */
+static __always_inline __u64 slots_of(__u64 policies)
+{
+#pragma unroll
+	for (int i = IFIT_MOVES - 1; i >= 0; i--) {
+		__u64 there = point.rule_spread[i];
+
+		policies = (policies & ~there) | (policies << (1 << i) & there);
+	}
+	return policies & point.rule_mask;
 }
 
 /*
@@ -257,7 +291,7 @@ static __always_inline __u64 classify_by_rules(const struct ifit_flow_key *key)
 	__u32 words = point.rule_words;
 	struct satisfied by = {};
 	__u64 decided = 0;	/* all ones: the policy that goes on has matched before */
-	__u64 vector = 0;
+	__u64 policies = 0;
 
 	if (!satisfied_by(key, &by))
 		return 0;
@@ -271,10 +305,10 @@ static __always_inline __u64 classify_by_rules(const struct ifit_flow_key *key)
 		match = matching(&by, i) & ~(fold->continued & decided);
 		first = match & ~((match | fold->last) - fold->first);
 		if (first & fold->accept)
-			vector |= slots_of(i, first & fold->accept);
+			policies |= policies_of(fold, first & fold->accept);
 		decided = match & fold->continuing || decided & fold->continued & fold->continuing ? ~0ULL : 0;
 	}
-	return vector & point.rule_mask;
+	return slots_of(policies);
 }
 
 static __always_inline __u64 classify_by_list(const struct ifit_flow_key *key)
@@ -321,19 +355,25 @@ static __always_inline void mask_address(__u8 *address, const volatile struct if
 		word[i] &= mask->w[i];
 }
 
+static __always_inline void mask_addresses(struct ifit_flow_key *key)
+{
+	bool ipv6 = key->id.family == 6;
+
+	mask_address(key->id.saddr, &point.source_mask[ipv6]);
+	mask_address(key->id.daddr, &point.destination_mask[ipv6]);
+}
+
 /* Makes the key what the policies of the point read; all else in it is zero. */
 static __always_inline void complete_key(const struct __sk_buff *skb, struct packet *pkt, __u32 ruleset)
 {
 	struct ifit_flow_key *key = &pkt->key;
 
 	key->dscp_epoch = ruleset;
-	if (has(IFIT_FEATURE_LAYERS))
-		key->dscp_epoch |= (__u32)pkt->layer << IFIT_EPOCH_LAYER_SHIFT;
-	if (has(IFIT_FEATURE_PREFIXES)) {
-		bool ipv6 = key->id.family == 6;
-
-		mask_address(key->id.saddr, &point.source_mask[ipv6]);
-		mask_address(key->id.daddr, &point.destination_mask[ipv6]);
+	if (has(IFIT_FEATURE_LAYERS | IFIT_FEATURE_PREFIXES)) {
+		if (has(IFIT_FEATURE_LAYERS))
+			key->dscp_epoch |= (__u32)pkt->layer << IFIT_EPOCH_LAYER_SHIFT;
+		if (has(IFIT_FEATURE_PREFIXES))
+			mask_addresses(key);
 	}
 	if (point.key_fields == IFIT_KEY_5_TUPLE)
 		return;

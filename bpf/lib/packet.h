@@ -7,6 +7,7 @@
 struct packet {
 	/* Zero until something is found: begin_packet clears these and no others. */
 	struct ifit_flow_key key;	/* the 5-tuple; the rest by complete_key */
+	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp. First, so that what is cleared is aligned */
 	__u32 flow_label;
 	__u32 mpls;	/* top label stack entry */
 	__u16 vlan;	/* of the outermost tag */
@@ -21,7 +22,6 @@ struct packet {
 	bool stays;	/* ingress: delivered here; these two with IFIT_FEATURE_CODE_POINTS alone */
 	bool tcp;	/* a whole TCP header was read */
 	bool flagged;	/* IPv4's reserved flag is set; where that is a mark alone */
-	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp */
 
 	/* Known of every packet that was parsed. */
 	__u16 network;	/* offset of the IP header */
@@ -47,7 +47,7 @@ struct packet {
 /* Leaves the wide part of the key to complete_key: narrow flow tables never look at it. */
 static __always_inline void begin_packet(struct packet *pkt)
 {
-	const __u32 rest = __builtin_offsetof(struct packet, flow_label);
+	const __u32 rest = __builtin_offsetof(struct packet, arrival);
 
 	__builtin_memset(pkt, 0, IFIT_NARROW_KEY);
 	__builtin_memset((void *)pkt + rest, 0, __builtin_offsetof(struct packet, network) - rest);

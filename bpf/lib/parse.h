@@ -320,7 +320,7 @@ __noinline int parse_linear(struct __sk_buff *skb, struct packet *pkt)
 
 	if (!pkt || !parse_ethernet(&cur, skb, pkt, &type_be))
 		return PARSE_CUT;
-	if (is_mpls(type_be) && !parse_labels(&cur, skb, pkt, &type_be))
+	if (type_be != bpf_htons(ETH_P_IP) && is_mpls(type_be) && !parse_labels(&cur, skb, pkt, &type_be))
 		return PARSE_CUT;
 	pkt->network = cur.pos - (void *)(long)skb->data;
 	if (type_be == bpf_htons(ETH_P_IP))

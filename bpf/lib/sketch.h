@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bits.h"
+#include "distinct.h"
 #include "flowhash.h"
 #include "meter.h"
 #include "node.h"
@@ -68,23 +69,14 @@ static __always_inline bool holds(const struct ifit_place *place, __u64 hash, co
 	return place->tag == hash && same_flow(&place->id, id);
 }
 
-static __always_inline void sketch_packet(const struct packet *pkt, const struct ifit_node *config)
+/* Octets of the flow, and a place in the list when that is enough. */
+static __always_inline void list_heavy(struct ifit_sketch *sketch, const struct packet *pkt, __u64 hash)
 {
 	const struct ifit_flow_id *id = &pkt->key.id;
 	__u64 octets = segmented_octets(pkt);
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id(), estimate;
 	struct ifit_place *place, *other;
-	struct ifit_sketch *sketch;
-	void *table;
-	__u64 hash;
+	__u32 estimate;
 
-	table = bpf_map_lookup_elem(&sketch_tables, &zero);
-	if (!table)
-		return;
-	sketch = bpf_map_lookup_elem(table, &cpu);
-	if (!sketch)
-		return;
-	hash = hash_flow(id, config->sketch_seed);
 	estimate = add_octets(sketch, hash, octets);
 	/* Bits that neither the rows nor their step have used. */
 	place = &sketch->place[hash >> 11 & (IFIT_SKETCH_PLACES - 1)];
@@ -105,4 +97,24 @@ static __always_inline void sketch_packet(const struct packet *pkt, const struct
 	place->octets += octets;
 	place->counted += octets;
 	place->packets += pkt->segments;
+}
+
+static __always_inline void sketch_packet(const struct packet *pkt, const struct ifit_node *config)
+{
+	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
+	struct ifit_sketch *sketch;
+	void *table;
+	__u64 hash;
+
+	table = bpf_map_lookup_elem(&sketch_tables, &zero);
+	if (!table)
+		return;
+	sketch = bpf_map_lookup_elem(table, &cpu);
+	if (!sketch)
+		return;
+	hash = hash_flow(&pkt->key.id, config->sketch_seed);
+	if (point.sketch_parts & IFIT_SKETCH_HEAVY)
+		list_heavy(sketch, pkt, hash);
+	if (point.sketch_parts & (IFIT_SKETCH_DISTINCT | IFIT_SKETCH_SPREAD))
+		count_distinct(sketch, &pkt->key.id, hash, config->sketch_seed);
 }

@@ -193,6 +193,7 @@ static __always_inline bool load_transport(struct __sk_buff *skb, struct packet 
 	}
 	take_ports(in, (__be16 *)octets, need);
 	if (proto == IPPROTO_TCP) {
+		in->tcp = true;
 		in->tcp_flags = (octets[12] << 8 | octets[13]) & TCP_CONTROL_BITS;
 		in->payload = in->transport + (octets[12] >> 4) * 4;
 	} else if (proto == IPPROTO_DCCP) {

@@ -308,8 +308,15 @@ func (w *world) collect(t testing.TB, port int) *collecting {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	w.receive(t, c, port)
+	return c
+}
+
+// receive has what arrives at a port decoded.
+func (w *world) receive(t testing.TB, c *collecting, port int) {
+	t.Helper()
 	var conn *net.UDPConn
-	err = w.router.Do(func() (err error) {
+	err := w.router.Do(func() (err error) {
 		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		return err
 	})
@@ -337,7 +344,6 @@ func (w *world) collect(t testing.TB, port int) *collecting {
 		_ = conn.Close()
 		<-done
 	})
-	return c
 }
 
 func (c *collecting) add(f *records.Flow) {

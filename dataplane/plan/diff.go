@@ -109,7 +109,7 @@ func fixed(p Point) Point {
 		policy := &p.Policies[i]
 		policy.Generation = 0
 		policy.Select = policy.Select.Constant()
-		policy.Sketch = Sketch{}
+		policy.Sketch = Sketch{Parts: policy.Sketch.Parts}
 		policy.Triggers = slices.Clone(policy.Triggers)
 		for j := range policy.Triggers {
 			t := &policy.Triggers[j]

@@ -141,10 +141,26 @@ type PortRange struct{ Min, Max uint16 }
 // AnyPort is the range that every packet is in, those without ports included.
 var AnyPort = PortRange{0, math.MaxUint16}
 
+// SketchPart is a set of things that a sketch is asked for.
+type SketchPart uint8
+
+// Parts of a sketch.
+const (
+	// SketchHeavy lists the largest flows.
+	SketchHeavy SketchPart = 1 << iota
+	// SketchDistinct counts different flows, sources and destinations.
+	SketchDistinct
+	// SketchSpread lists the sources with the most destinations.
+	SketchSpread
+)
+
 // Sketch configures a FLOW_SKETCH policy.
 type Sketch struct {
-	TopK  uint16
-	Epoch time.Duration
+	Parts SketchPart
+	// LeastDestinations is how many a source must have to be listed.
+	LeastDestinations uint64
+	TopK              uint16
+	Epoch             time.Duration
 }
 
 // Trigger is a condition that the kernel watches. For momentary metrics

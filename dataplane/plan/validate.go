@@ -73,6 +73,9 @@ func (p *Point) validate(whole *Plan) error {
 			return fmt.Errorf("policy %q: postcards without marks are of packets selected by hash, at egress", policy.Name)
 		}
 		if policy.Actions&ActSketch != 0 {
+			if policy.Sketch.Parts == 0 {
+				return fmt.Errorf("policy %q: a sketch of nothing", policy.Name)
+			}
 			if sketches++; sketches > 1 {
 				return fmt.Errorf("policy %q: another policy has the sketch of this point", policy.Name)
 			}

@@ -49,6 +49,7 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		}
 		if policy.Actions&plan.ActSketch != 0 {
 			c.SketchMask |= bit
+			c.SketchParts = sketchParts(policy.Sketch.Parts)
 			features |= point.BPFIfitFeatureIFIT_FEATURE_SKETCH
 		}
 		if policy.Actions&plan.ActEvent != 0 {
@@ -187,4 +188,18 @@ func algorithm(a plan.Algorithm) point.BPFIfitAlgorithm {
 	default:
 		return point.BPFIfitAlgorithmIFIT_SELECT_ALL
 	}
+}
+
+func sketchParts(parts plan.SketchPart) uint32 {
+	var out point.BPFIfitSketchPart
+	if parts&plan.SketchHeavy != 0 {
+		out |= point.BPFIfitSketchPartIFIT_SKETCH_HEAVY
+	}
+	if parts&plan.SketchDistinct != 0 {
+		out |= point.BPFIfitSketchPartIFIT_SKETCH_DISTINCT
+	}
+	if parts&plan.SketchSpread != 0 {
+		out |= point.BPFIfitSketchPartIFIT_SKETCH_SPREAD
+	}
+	return uint32(out)
 }

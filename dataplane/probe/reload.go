@@ -35,9 +35,9 @@ func (c *Change) reload(o *observation, p plan.Point) error {
 		return err
 	}
 	next := &observation{point: p, tables: tables, sketch: o.sketch}
-	if sketchPolicy(&p) == nil {
+	if of := sketchPolicy(&p); of == nil {
 		next.sketch = nil
-	} else if replaced || o.sketch == nil {
+	} else if replaced || !o.sketch.fits(of) {
 		if next.sketch, err = c.newSketch(&p); err != nil {
 			return err
 		}

@@ -15,7 +15,13 @@ func setRules(known *point.BPFIfitPoint, compiled *rules.Compiled) {
 	for w := range compiled.Fold {
 		known.Rules[w] = compiled.Fold[w]
 	}
-	known.RuleSlot = compiled.Slots
+	known.RuleSpread = compiled.Spread
+	if compiled.Sources != nil {
+		known.SourceRanges = compiled.Sources.Known
+	}
+	if compiled.Destinations != nil {
+		known.DestinationRanges = compiled.Destinations.Known
+	}
 }
 
 // fillRules gives the tables of rules the sizes that the rules need, and their
@@ -29,8 +35,6 @@ func fillRules(spec *ebpf.CollectionSpec, compiled *rules.Compiled) {
 		// The kernel would hold the size against these types.
 		m.Key, m.Value = nil, nil
 	}
-	size(point.BPFMapSourceRules, len(compiled.Sources), contents(compiled.Sources))
-	size(point.BPFMapDestinationRules, len(compiled.Destinations), contents(compiled.Destinations))
 	size(point.BPFMapSegmentRules, len(compiled.Segments), contents(compiled.Segments))
 	size(point.BPFMapValueRules, len(compiled.Values), contents(compiled.Values))
 	sets := make([]ebpf.MapKV, 0, len(compiled.Sets))
@@ -49,6 +53,16 @@ func fillRules(spec *ebpf.CollectionSpec, compiled *rules.Compiled) {
 			continue
 		}
 		m.Contents = []ebpf.MapKV{{Key: uint32(0), Value: ports}}
+	}
+	for name, ranges := range map[string]*rules.Ranges{
+		point.BPFMapSourceRanges: compiled.Sources, point.BPFMapDestinationRanges: compiled.Destinations,
+	} {
+		m := spec.Maps[name]
+		m.Key, m.Value = nil, nil
+		if ranges != nil {
+			m.ValueSize = uint32(len(ranges.From))
+			m.Contents = []ebpf.MapKV{{Key: uint32(0), Value: ranges.From}}
+		}
 	}
 }
 

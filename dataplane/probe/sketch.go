@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 
@@ -52,6 +53,8 @@ func newSketch(spec *ebpf.CollectionSpec, of *plan.Policy) (_ *sketch, err error
 		}
 	}()
 	epoch := spec.Maps[point.BPFMapSketchTable].Copy()
+	// A smaller value than the type says has no type.
+	epoch.ValueSize, epoch.Value = sketchSize(of.Sketch.Parts), nil
 	if epoch.MaxEntries, err = possibleCPUs(); err != nil {
 		return nil, err
 	}
@@ -82,7 +85,7 @@ func openSketch(dir string, spec *ebpf.CollectionSpec) *sketch {
 			return nil
 		}
 		s.maps[name] = m
-		if m.Type() != spec.Maps[model].Type || m.ValueSize() != spec.Maps[model].ValueSize {
+		if m.Type() != spec.Maps[model].Type || m.ValueSize() > spec.Maps[model].ValueSize {
 			s.close()
 			return nil
 		}
@@ -100,6 +103,23 @@ func openSketch(dir string, spec *ebpf.CollectionSpec) *sketch {
 		s.active = 1
 	}
 	return s
+}
+
+// sketchSize is how many octets of a sketch its parts take, from the front on.
+func sketchSize(parts plan.SketchPart) uint32 {
+	var whole point.BPFIfitSketch
+	switch {
+	case parts&plan.SketchSpread != 0:
+		return uint32(unsafe.Sizeof(whole))
+	case parts&plan.SketchDistinct != 0:
+		return uint32(unsafe.Offsetof(whole.Spread))
+	}
+	return uint32(unsafe.Offsetof(whole.Flows))
+}
+
+// fits tells whether the sketch has the parts of a policy and no more.
+func (s *sketch) fits(of *plan.Policy) bool {
+	return s != nil && s.maps[pinSketch0].ValueSize() == sketchSize(of.Sketch.Parts)
 }
 
 func (s *sketch) pin(dir string) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/gen/bpf/point"
 )
@@ -22,8 +23,8 @@ const shortestEpoch = 100 * time.Millisecond
 // ErrNoSketch says that no sketch of the policy has finished an epoch yet.
 var ErrNoSketch = errors.New("no epoch of a sketch of this policy has ended yet")
 
-// Sketches ends the epochs of all sketches of an engine in time and keeps the
-// list of heavy flows of each policy's last one.
+// Sketches ends the epochs of all sketches of an engine in time and keeps each
+// policy's last one.
 type Sketches struct {
 	engine *probe.Engine
 	log    *slog.Logger
@@ -31,7 +32,7 @@ type Sketches struct {
 	began map[uint32]time.Time
 
 	mu   sync.Mutex
-	last map[uint32][]flow.HeavyFlow
+	last map[uint32]*flow.Epoch
 }
 
 // NewSketches returns the reader of an engine's sketches. log may be nil.
@@ -41,13 +42,13 @@ func NewSketches(engine *probe.Engine, log *slog.Logger) *Sketches {
 	}
 	return &Sketches{
 		engine: engine, log: log,
-		began: make(map[uint32]time.Time), last: make(map[uint32][]flow.HeavyFlow),
+		began: make(map[uint32]time.Time), last: make(map[uint32]*flow.Epoch),
 	}
 }
 
-// Run ends epochs until ctx ends, and then returns its error. The list of
-// each epoch goes to deliver, which may keep it but must not change it.
-func (s *Sketches) Run(ctx context.Context, deliver func([]flow.HeavyFlow)) error {
+// Run ends epochs until ctx ends, and then returns its error. Each epoch goes
+// to deliver, which may keep it but must not change it.
+func (s *Sketches) Run(ctx context.Context, deliver func(*flow.Epoch)) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -67,21 +68,20 @@ func (s *Sketches) Run(ctx context.Context, deliver func([]flow.HeavyFlow)) erro
 	}
 }
 
-// Read returns the heavy flows of a policy's last complete epoch, by rank; the
-// caller must not change the list. It fails with an error that matches
-// ErrNoSketch when there is none.
-func (s *Sketches) Read(policyID uint32) ([]flow.HeavyFlow, error) {
+// Read returns a policy's last complete epoch, which the caller must not
+// change. It fails with an error that matches ErrNoSketch when there is none.
+func (s *Sketches) Read(policyID uint32) (*flow.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, ok := s.last[policyID]
+	epoch, ok := s.last[policyID]
 	if !ok {
 		return nil, fmt.Errorf("policy %d: %w", policyID, ErrNoSketch)
 	}
-	return list, nil
+	return epoch, nil
 }
 
 // endDue ends the epochs that are over and returns when the next one will be.
-func (s *Sketches) endDue(now time.Time, deliver func([]flow.HeavyFlow)) (time.Duration, error) {
+func (s *Sketches) endDue(now time.Time, deliver func(*flow.Epoch)) (time.Duration, error) {
 	wait := time.Second
 	sketches, err := s.engine.Sketches()
 	if err != nil {
@@ -106,17 +106,15 @@ func (s *Sketches) endDue(now time.Time, deliver func([]flow.HeavyFlow)) (time.D
 		}
 		wait = min(wait, epoch)
 		s.began[id] = now
-		list, err := s.end(points, began, now)
+		ended, err := s.end(points, began, now)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		s.mu.Lock()
-		s.last[id] = list
+		s.last[id] = ended
 		s.mu.Unlock()
-		if len(list) > 0 {
-			deliver(list)
-		}
+		deliver(ended)
 	}
 	return wait, errors.Join(errs...)
 }
@@ -137,11 +135,13 @@ func (s *Sketches) forget(present map[uint32][]probe.Sketch) {
 	}
 }
 
-// end ends the epochs of one policy's sketches and makes its list.
-func (s *Sketches) end(sketches []probe.Sketch, began, now time.Time) ([]flow.HeavyFlow, error) {
+// end ends the epochs of one policy's sketches and sums them up.
+func (s *Sketches) end(sketches []probe.Sketch, began, now time.Time) (*flow.Epoch, error) {
 	var all []*heavy
+	var together joint
 	var errs []error
-	k := int(sketches[0].TopK)
+	of := sketches[0]
+	k := int(of.TopK)
 	for _, sk := range sketches {
 		err := s.engine.EndSketchEpoch(sk.Point, func(m *ebpf.Map) error {
 			cpus, err := readSketch(m)
@@ -149,19 +149,32 @@ func (s *Sketches) end(sketches []probe.Sketch, began, now time.Time) ([]flow.He
 				return err
 			}
 			all = merge(all, tally(cpus, sk.Seed, k))
+			together.add(cpus, sk.Seed)
 			return nil
 		})
 		if err != nil {
 			errs = append(errs, err)
 		}
 	}
-	return rank(all, k, sketches[0].Policy, began.UnixNano(), now.UnixNano()), errors.Join(errs...)
+	out := &flow.Epoch{Policy: of.Policy, Start: began.UnixNano(), End: now.UnixNano()}
+	if of.Parts&plan.SketchHeavy != 0 {
+		out.Heavy = rank(all, k, of.Policy, out.Start, out.End)
+	}
+	if together.sum != nil && of.Parts&plan.SketchDistinct != 0 {
+		out.Distinct = together.distinct()
+	}
+	if together.sum != nil && of.Parts&plan.SketchSpread != 0 {
+		out.Spreaders = together.spreaders(k, of.LeastDestinations)
+	}
+	return out, errors.Join(errs...)
 }
 
+// readSketch reads as much as the map holds; what a policy does not ask for
+// stays empty.
 func readSketch(m *ebpf.Map) ([]point.BPFIfitSketch, error) {
 	cpus := make([]point.BPFIfitSketch, m.MaxEntries())
 	for cpu := range cpus {
-		octets := unsafe.Slice((*byte)(unsafe.Pointer(&cpus[cpu])), unsafe.Sizeof(cpus[cpu]))
+		octets := unsafe.Slice((*byte)(unsafe.Pointer(&cpus[cpu])), m.ValueSize())
 		if err := m.Lookup(uint32(cpu), octets); err != nil {
 			return nil, fmt.Errorf("read sketch of CPU %d: %w", cpu, err)
 		}

@@ -28,7 +28,7 @@ func sketching(topK uint16) plan.Policy {
 	return plan.Policy{
 		PolicyRef: flow.PolicyRef{ID: sketchPolicy, Generation: 2}, Name: "sketch",
 		Actions: plan.ActSketch, Keys: plan.Key5Tuple,
-		Sketch: plan.Sketch{TopK: topK, Epoch: time.Hour},
+		Sketch: plan.Sketch{Parts: plan.SketchHeavy, TopK: topK, Epoch: time.Hour},
 		Rules:  onlyUDP(),
 	}
 }
@@ -37,26 +37,39 @@ func sketching(topK uint16) plan.Policy {
 // the program, so that nothing is reloaded.
 func shortenEpoch(t *testing.T, pair *probetest.Pair, engine *probe.Engine, topK uint16) {
 	t.Helper()
-	policy := sketching(topK)
+	shorten(t, pair, engine, sketching(topK))
+}
+
+func shorten(t *testing.T, pair *probetest.Pair, engine *probe.Engine, policy plan.Policy) {
+	t.Helper()
 	policy.Sketch.Epoch = 100 * time.Millisecond
 	pair.Apply(t, engine, plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Ingress(policy)}})
 }
 
-// epoch waits for the list of the first epoch that has flows.
+// epoch waits for the list of the first epoch that has heavy flows.
 func epoch(t *testing.T, engine *probe.Engine) ([]flow.HeavyFlow, *source.Sketches) {
+	t.Helper()
+	got, sketches := firstEpoch(t, engine, func(e *flow.Epoch) bool { return len(e.Heavy) > 0 })
+	return got.Heavy, sketches
+}
+
+// firstEpoch waits for an epoch with something in it.
+func firstEpoch(t *testing.T, engine *probe.Engine, wanted func(*flow.Epoch) bool) (*flow.Epoch, *source.Sketches) {
 	t.Helper()
 	sketches := source.NewSketches(engine, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	var list []flow.HeavyFlow
-	err := sketches.Run(ctx, func(got []flow.HeavyFlow) {
-		list = got
-		cancel()
+	var found *flow.Epoch
+	err := sketches.Run(ctx, func(got *flow.Epoch) {
+		if found == nil && wanted(got) {
+			found = got
+			cancel()
+		}
 	})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("no epoch ended: %v", err)
+	if found == nil {
+		t.Fatalf("no such epoch ended: %v", err)
 	}
-	return list, sketches
+	return found, sketches
 }
 
 // load is what a flow sends.
@@ -144,8 +157,8 @@ func TestSketchFindsTheElephants(t *testing.T) {
 			t.Errorf("%s has %d packets, estimated as %d", h.ID, e.packets, h.Packets)
 		}
 	}
-	if read, err := sketches.Read(sketchPolicy); err != nil || !slices.Equal(read, list) {
-		t.Errorf("read %v, %v", read, err)
+	if read, err := sketches.Read(sketchPolicy); err != nil || !slices.Equal(read.Heavy, list) || read.Distinct != nil || read.Spreaders != nil {
+		t.Errorf("read %+v, %v", read, err)
 	}
 }
 

@@ -1135,6 +1135,37 @@ const (
 	OpenifitTypes_SessionState_BACKOFF E_OpenifitTypes_SessionState = 4
 )
 
+// E_OpenifitTypes_SketchReport is a derived int64 type which is used to represent
+// the enumerated node OpenifitTypes_SketchReport. An additional value named
+// OpenifitTypes_SketchReport_UNSET is added to the enumeration which is used as
+// the nil value, indicating that the enumeration was not explicitly set by
+// the program importing the generated structures.
+type E_OpenifitTypes_SketchReport int64
+
+// IsYANGGoEnum ensures that OpenifitTypes_SketchReport implements the yang.GoEnum
+// interface. This ensures that OpenifitTypes_SketchReport can be identified as a
+// mapped type for a YANG enumeration.
+func (E_OpenifitTypes_SketchReport) IsYANGGoEnum() {}
+
+// ΛMap returns the value lookup map associated with  OpenifitTypes_SketchReport.
+func (E_OpenifitTypes_SketchReport) ΛMap() map[string]map[int64]ygot.EnumDefinition { return ΛEnum }
+
+// String returns a logging-friendly string for E_OpenifitTypes_SketchReport.
+func (e E_OpenifitTypes_SketchReport) String() string {
+	return ygot.EnumLogString(e, int64(e), "E_OpenifitTypes_SketchReport")
+}
+
+const (
+	// OpenifitTypes_SketchReport_UNSET corresponds to the value UNSET of OpenifitTypes_SketchReport
+	OpenifitTypes_SketchReport_UNSET E_OpenifitTypes_SketchReport = 0
+	// OpenifitTypes_SketchReport_HEAVY_FLOWS corresponds to the value HEAVY_FLOWS of OpenifitTypes_SketchReport
+	OpenifitTypes_SketchReport_HEAVY_FLOWS E_OpenifitTypes_SketchReport = 1
+	// OpenifitTypes_SketchReport_DISTINCT corresponds to the value DISTINCT of OpenifitTypes_SketchReport
+	OpenifitTypes_SketchReport_DISTINCT E_OpenifitTypes_SketchReport = 2
+	// OpenifitTypes_SketchReport_SPREADERS corresponds to the value SPREADERS of OpenifitTypes_SketchReport
+	OpenifitTypes_SketchReport_SPREADERS E_OpenifitTypes_SketchReport = 3
+)
+
 // E_OpenifitTypes_SkipReason is a derived int64 type which is used to represent
 // the enumerated node OpenifitTypes_SkipReason. An additional value named
 // OpenifitTypes_SkipReason_UNSET is added to the enumeration which is used as

@@ -230,6 +230,11 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		3: {Name: "ESTABLISHED"},
 		4: {Name: "BACKOFF"},
 	},
+	"E_OpenifitTypes_SketchReport": {
+		1: {Name: "HEAVY_FLOWS"},
+		2: {Name: "DISTINCT"},
+		3: {Name: "SPREADERS"},
+	},
 	"E_OpenifitTypes_SkipReason": {
 		1:  {Name: "MTU"},
 		2:  {Name: "TOO_LONG"},
@@ -441,6 +446,9 @@ func initΛEnumTypes() {
 		},
 		"/ifit/policies/policy/packet-selection/config/tcp-flags-absent": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_TcpFlag)(0)),
+		},
+		"/ifit/policies/policy/sketch/config/report": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_SketchReport)(0)),
 		},
 		"/ifit/policies/policy/state/declined-data-element": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_DATA_ELEMENT)(0)),

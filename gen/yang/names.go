@@ -108,6 +108,7 @@ type (
 	Policy_Sketch                                          = OpenifitAgent_Ifit_Policies_Policy_Sketch
 	Policy_Sketch_Config                                   = OpenifitAgent_Ifit_Policies_Policy_Sketch_Config
 	Policy_State                                           = OpenifitAgent_Ifit_Policies_Policy_State
+	Policy_State_Distinct                                  = OpenifitAgent_Ifit_Policies_Policy_State_Distinct
 	Policy_State_HeavyFlow                                 = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows_HeavyFlow
 	Policy_State_HeavyFlows                                = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows
 	Policy_State_ProbeValues                               = OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues
@@ -119,6 +120,8 @@ type (
 	Policy_State_Reactions                                 = OpenifitAgent_Ifit_Policies_Policy_State_Reactions
 	Policy_State_Skip                                      = OpenifitAgent_Ifit_Policies_Policy_State_Skips_Skip
 	Policy_State_Skips                                     = OpenifitAgent_Ifit_Policies_Policy_State_Skips
+	Policy_State_Spreader                                  = OpenifitAgent_Ifit_Policies_Policy_State_Spreaders_Spreader
+	Policy_State_Spreaders                                 = OpenifitAgent_Ifit_Policies_Policy_State_Spreaders
 	Policy_Trigger                                         = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger
 	Policy_Trigger_Action                                  = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Actions_Action
 	Policy_Trigger_Action_Config                           = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Actions_Action_Config
@@ -142,6 +145,7 @@ type (
 	SelectionAlgorithm                                     = E_OpenifitTypes_SelectionAlgorithm
 	SelectionScope                                         = E_OpenifitTypes_SelectionScope
 	SessionState                                           = E_OpenifitTypes_SessionState
+	SketchReport                                           = E_OpenifitTypes_SketchReport
 	SkipReason                                             = E_OpenifitTypes_SkipReason
 	State                                                  = OpenifitAgent_Ifit_State
 	State_Capabilities                                     = OpenifitAgent_Ifit_State_Capabilities
@@ -329,6 +333,10 @@ const (
 	SessionState_ESTABLISHED                 = OpenifitTypes_SessionState_ESTABLISHED
 	SessionState_IDLE                        = OpenifitTypes_SessionState_IDLE
 	SessionState_UNSET                       = OpenifitTypes_SessionState_UNSET
+	SketchReport_DISTINCT                    = OpenifitTypes_SketchReport_DISTINCT
+	SketchReport_HEAVY_FLOWS                 = OpenifitTypes_SketchReport_HEAVY_FLOWS
+	SketchReport_SPREADERS                   = OpenifitTypes_SketchReport_SPREADERS
+	SketchReport_UNSET                       = OpenifitTypes_SketchReport_UNSET
 	SkipReason_FRAGMENT                      = OpenifitTypes_SkipReason_FRAGMENT
 	SkipReason_LINK_LOCAL                    = OpenifitTypes_SkipReason_LINK_LOCAL
 	SkipReason_MTU                           = OpenifitTypes_SkipReason_MTU

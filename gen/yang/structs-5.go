@@ -218,10 +218,12 @@ func (*OpenifitAgent_Ifit_Policies_Policy_Sketch) ΛBelongingModule() string {
 
 // OpenifitAgent_Ifit_Policies_Policy_Sketch_Config represents the /openifit-agent/ifit/policies/policy/sketch/config YANG schema element.
 type OpenifitAgent_Ifit_Policies_Policy_Sketch_Config struct {
-	Epoch                    *uint32  `path:"epoch" module:"openifit-agent"`
-	ThresholdOctetsPerSecond *uint64  `path:"threshold-octets-per-second" module:"openifit-agent"`
-	ThresholdShare           *float64 `path:"threshold-share" module:"openifit-agent"`
-	TopK                     *uint16  `path:"top-k" module:"openifit-agent"`
+	Epoch                    *uint32                        `path:"epoch" module:"openifit-agent"`
+	Report                   []E_OpenifitTypes_SketchReport `path:"report" module:"openifit-agent"`
+	SpreaderThreshold        *uint32                        `path:"spreader-threshold" module:"openifit-agent"`
+	ThresholdOctetsPerSecond *uint64                        `path:"threshold-octets-per-second" module:"openifit-agent"`
+	ThresholdShare           *float64                       `path:"threshold-share" module:"openifit-agent"`
+	TopK                     *uint16                        `path:"top-k" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_Sketch_Config implements the yang.GoStruct
@@ -243,6 +245,38 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) GetEpoch() uint32 {
 		return 1000
 	}
 	return *t.Epoch
+}
+
+// GetReport retrieves the value of the leaf Report from the OpenifitAgent_Ifit_Policies_Policy_Sketch_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Report is set, it can
+// safely use t.GetReport() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Report == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) GetReport() []E_OpenifitTypes_SketchReport {
+	if t == nil || t.Report == nil {
+		return nil
+	}
+	return t.Report
+}
+
+// GetSpreaderThreshold retrieves the value of the leaf SpreaderThreshold from the OpenifitAgent_Ifit_Policies_Policy_Sketch_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if SpreaderThreshold is set, it can
+// safely use t.GetSpreaderThreshold() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.SpreaderThreshold == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) GetSpreaderThreshold() uint32 {
+	if t == nil || t.SpreaderThreshold == nil {
+		return 100
+	}
+	return *t.SpreaderThreshold
 }
 
 // GetThresholdOctetsPerSecond retrieves the value of the leaf ThresholdOctetsPerSecond from the OpenifitAgent_Ifit_Policies_Policy_Sketch_Config
@@ -322,6 +356,7 @@ func (*OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) ΛBelongingModule() str
 type OpenifitAgent_Ifit_Policies_Policy_State struct {
 	DeclinedDataElement   []E_OpenifitTypes_DATA_ELEMENT                        `path:"declined-data-element" module:"openifit-agent"`
 	Description           *string                                               `path:"description" module:"openifit-agent"`
+	Distinct              *OpenifitAgent_Ifit_Policies_Policy_State_Distinct    `path:"distinct" module:"openifit-agent"`
 	Enabled               *bool                                                 `path:"enabled" module:"openifit-agent"`
 	Events                *uint64                                               `path:"events" module:"openifit-agent"`
 	EventsDropped         *uint64                                               `path:"events-dropped" module:"openifit-agent"`
@@ -359,6 +394,7 @@ type OpenifitAgent_Ifit_Policies_Policy_State struct {
 	SamplesLost           *uint64                                               `path:"samples-lost" module:"openifit-agent"`
 	SelectionFlowsRefused *uint64                                               `path:"selection-flows-refused" module:"openifit-agent"`
 	Skips                 *OpenifitAgent_Ifit_Policies_Policy_State_Skips       `path:"skips" module:"openifit-agent"`
+	Spreaders             *OpenifitAgent_Ifit_Policies_Policy_State_Spreaders   `path:"spreaders" module:"openifit-agent"`
 	SuperPacketsSkipped   *uint64                                               `path:"super-packets-skipped" module:"openifit-agent"`
 	Technique             E_OpenifitTypes_TECHNIQUE                             `path:"technique" module:"openifit-agent"`
 }
@@ -367,6 +403,16 @@ type OpenifitAgent_Ifit_Policies_Policy_State struct {
 // interface. This allows functions that need to handle this struct to
 // identify it as being generated by ygen.
 func (*OpenifitAgent_Ifit_Policies_Policy_State) IsYANGGoStruct() {}
+
+// GetOrCreateDistinct retrieves the value of the Distinct field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateDistinct() *OpenifitAgent_Ifit_Policies_Policy_State_Distinct {
+	if t.Distinct != nil {
+		return t.Distinct
+	}
+	t.Distinct = &OpenifitAgent_Ifit_Policies_Policy_State_Distinct{}
+	return t.Distinct
+}
 
 // GetOrCreateHeavyFlows retrieves the value of the HeavyFlows field
 // or returns the existing field if it already exists.
@@ -418,6 +464,26 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateSkips() *OpenifitA
 	return t.Skips
 }
 
+// GetOrCreateSpreaders retrieves the value of the Spreaders field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateSpreaders() *OpenifitAgent_Ifit_Policies_Policy_State_Spreaders {
+	if t.Spreaders != nil {
+		return t.Spreaders
+	}
+	t.Spreaders = &OpenifitAgent_Ifit_Policies_Policy_State_Spreaders{}
+	return t.Spreaders
+}
+
+// GetDistinct returns the value of the Distinct struct pointer
+// from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field Distinct is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetDistinct() *OpenifitAgent_Ifit_Policies_Policy_State_Distinct {
+	if t != nil && t.Distinct != nil {
+		return t.Distinct
+	}
+	return nil
+}
+
 // GetHeavyFlows returns the value of the HeavyFlows struct pointer
 // from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field HeavyFlows is nil, nil
 // is returned such that the Get* methods can be safely chained.
@@ -464,6 +530,16 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetReactions() *OpenifitAgent
 func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSkips() *OpenifitAgent_Ifit_Policies_Policy_State_Skips {
 	if t != nil && t.Skips != nil {
 		return t.Skips
+	}
+	return nil
+}
+
+// GetSpreaders returns the value of the Spreaders struct pointer
+// from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field Spreaders is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSpreaders() *OpenifitAgent_Ifit_Policies_Policy_State_Spreaders {
+	if t != nil && t.Spreaders != nil {
+		return t.Spreaders
 	}
 	return nil
 }
@@ -1066,6 +1142,125 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) ΛEnumTypeMap() map[string][]
 // ΛBelongingModule returns the name of the module that defines the namespace
 // of OpenifitAgent_Ifit_Policies_Policy_State.
 func (*OpenifitAgent_Ifit_Policies_Policy_State) ΛBelongingModule() string {
+	return "openifit-agent"
+}
+
+// OpenifitAgent_Ifit_Policies_Policy_State_Distinct represents the /openifit-agent/ifit/policies/policy/state/distinct YANG schema element.
+type OpenifitAgent_Ifit_Policies_Policy_State_Distinct struct {
+	Destinations *uint64 `path:"destinations" module:"openifit-agent"`
+	End          *uint64 `path:"end" module:"openifit-agent"`
+	Flows        *uint64 `path:"flows" module:"openifit-agent"`
+	Sources      *uint64 `path:"sources" module:"openifit-agent"`
+	Start        *uint64 `path:"start" module:"openifit-agent"`
+}
+
+// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_State_Distinct implements the yang.GoStruct
+// interface. This allows functions that need to handle this struct to
+// identify it as being generated by ygen.
+func (*OpenifitAgent_Ifit_Policies_Policy_State_Distinct) IsYANGGoStruct() {}
+
+// GetDestinations retrieves the value of the leaf Destinations from the OpenifitAgent_Ifit_Policies_Policy_State_Distinct
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Destinations is set, it can
+// safely use t.GetDestinations() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Destinations == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) GetDestinations() uint64 {
+	if t == nil || t.Destinations == nil {
+		return 0
+	}
+	return *t.Destinations
+}
+
+// GetEnd retrieves the value of the leaf End from the OpenifitAgent_Ifit_Policies_Policy_State_Distinct
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if End is set, it can
+// safely use t.GetEnd() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.End == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) GetEnd() uint64 {
+	if t == nil || t.End == nil {
+		return 0
+	}
+	return *t.End
+}
+
+// GetFlows retrieves the value of the leaf Flows from the OpenifitAgent_Ifit_Policies_Policy_State_Distinct
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Flows is set, it can
+// safely use t.GetFlows() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Flows == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) GetFlows() uint64 {
+	if t == nil || t.Flows == nil {
+		return 0
+	}
+	return *t.Flows
+}
+
+// GetSources retrieves the value of the leaf Sources from the OpenifitAgent_Ifit_Policies_Policy_State_Distinct
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Sources is set, it can
+// safely use t.GetSources() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Sources == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) GetSources() uint64 {
+	if t == nil || t.Sources == nil {
+		return 0
+	}
+	return *t.Sources
+}
+
+// GetStart retrieves the value of the leaf Start from the OpenifitAgent_Ifit_Policies_Policy_State_Distinct
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Start is set, it can
+// safely use t.GetStart() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Start == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) GetStart() uint64 {
+	if t == nil || t.Start == nil {
+		return 0
+	}
+	return *t.Start
+}
+
+// Validate validates s against the YANG schema corresponding to its type.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) ΛValidate(opts ...ygot.ValidationOption) error {
+	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Policies_Policy_State_Distinct"], t, opts...); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Validate validates s against the YANG schema corresponding to its type.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) Validate(opts ...ygot.ValidationOption) error {
+	return t.ΛValidate(opts...)
+}
+
+// ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
+// that are included in the generated code.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State_Distinct) ΛEnumTypeMap() map[string][]reflect.Type {
+	return ΛEnumTypes
+}
+
+// ΛBelongingModule returns the name of the module that defines the namespace
+// of OpenifitAgent_Ifit_Policies_Policy_State_Distinct.
+func (*OpenifitAgent_Ifit_Policies_Policy_State_Distinct) ΛBelongingModule() string {
 	return "openifit-agent"
 }
 
@@ -2250,169 +2445,5 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions) ΛEnumTypeMap() map
 // ΛBelongingModule returns the name of the module that defines the namespace
 // of OpenifitAgent_Ifit_Policies_Policy_State_Reactions.
 func (*OpenifitAgent_Ifit_Policies_Policy_State_Reactions) ΛBelongingModule() string {
-	return "openifit-agent"
-}
-
-// OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction represents the /openifit-agent/ifit/policies/policy/state/reactions/reaction YANG schema element.
-type OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction struct {
-	Action      E_OpenifitTypes_TriggerAction `path:"action" module:"openifit-agent"`
-	Began       *uint64                       `path:"began" module:"openifit-agent"`
-	Cause       *string                       `path:"cause" module:"openifit-agent"`
-	Ends        *uint64                       `path:"ends" module:"openifit-agent"`
-	Policy      *string                       `path:"policy" module:"openifit-agent"`
-	Probability *float64                      `path:"probability" module:"openifit-agent"`
-	Trigger     *string                       `path:"trigger" module:"openifit-agent"`
-}
-
-// IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction implements the yang.GoStruct
-// interface. This allows functions that need to handle this struct to
-// identify it as being generated by ygen.
-func (*OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) IsYANGGoStruct() {}
-
-// GetAction retrieves the value of the leaf Action from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Action is set, it can
-// safely use t.GetAction() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Action == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetAction() E_OpenifitTypes_TriggerAction {
-	if t == nil || t.Action == 0 {
-		return 0
-	}
-	return t.Action
-}
-
-// GetBegan retrieves the value of the leaf Began from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Began is set, it can
-// safely use t.GetBegan() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Began == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetBegan() uint64 {
-	if t == nil || t.Began == nil {
-		return 0
-	}
-	return *t.Began
-}
-
-// GetCause retrieves the value of the leaf Cause from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Cause is set, it can
-// safely use t.GetCause() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Cause == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetCause() string {
-	if t == nil || t.Cause == nil {
-		return ""
-	}
-	return *t.Cause
-}
-
-// GetEnds retrieves the value of the leaf Ends from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Ends is set, it can
-// safely use t.GetEnds() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Ends == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetEnds() uint64 {
-	if t == nil || t.Ends == nil {
-		return 0
-	}
-	return *t.Ends
-}
-
-// GetPolicy retrieves the value of the leaf Policy from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Policy is set, it can
-// safely use t.GetPolicy() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Policy == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetPolicy() string {
-	if t == nil || t.Policy == nil {
-		return ""
-	}
-	return *t.Policy
-}
-
-// GetProbability retrieves the value of the leaf Probability from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Probability is set, it can
-// safely use t.GetProbability() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Probability == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetProbability() float64 {
-	if t == nil || t.Probability == nil {
-		return 0.0
-	}
-	return *t.Probability
-}
-
-// GetTrigger retrieves the value of the leaf Trigger from the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction
-// struct. If the field is unset but has a default value in the YANG schema,
-// then the default value will be returned.
-// Caution should be exercised whilst using this method since when without a
-// default value, it will return the Go zero value if the field is explicitly
-// unset. If the caller explicitly does not care if Trigger is set, it can
-// safely use t.GetTrigger() to retrieve the value. In the case that the
-// caller has different actions based on whether the leaf is set or unset, it
-// should use 'if t.Trigger == nil' before retrieving the leaf's value.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) GetTrigger() string {
-	if t == nil || t.Trigger == nil {
-		return ""
-	}
-	return *t.Trigger
-}
-
-// ΛListKeyMap returns the keys of the OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction struct, which is a YANG list entry.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) ΛListKeyMap() (map[string]interface{}, error) {
-	if t.Cause == nil {
-		return nil, fmt.Errorf("nil value for key Cause")
-	}
-
-	return map[string]interface{}{
-		"cause": *t.Cause,
-	}, nil
-}
-
-// Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) ΛValidate(opts ...ygot.ValidationOption) error {
-	if err := ytypes.Validate(SchemaTree["OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction"], t, opts...); err != nil {
-		return err
-	}
-	return nil
-}
-
-// Validate validates s against the YANG schema corresponding to its type.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) Validate(opts ...ygot.ValidationOption) error {
-	return t.ΛValidate(opts...)
-}
-
-// ΛEnumTypeMap returns a map, keyed by YANG schema path, of the enumerated types
-// that are included in the generated code.
-func (t *OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) ΛEnumTypeMap() map[string][]reflect.Type {
-	return ΛEnumTypes
-}
-
-// ΛBelongingModule returns the name of the module that defines the namespace
-// of OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction.
-func (*OpenifitAgent_Ifit_Policies_Policy_State_Reactions_Reaction) ΛBelongingModule() string {
 	return "openifit-agent"
 }

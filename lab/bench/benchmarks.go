@@ -14,6 +14,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{id: "dp-meter", needsRoot: true, run: dpMeter},
 		{id: "dp-all", needsRoot: true, run: dpAll},
+		{id: "dp-classify", needsRoot: true, run: dpClassify},
 		{id: "dp-forward", needsRoot: true, run: dpForward},
 		{id: "dp-swap", needsRoot: true, run: dpSwap},
 		{id: "dp-drain", needsRoot: true, run: dpDrain},

@@ -43,6 +43,21 @@ func dpAll() ([]Row, error) {
 	return rows, nil
 }
 
+// dpClassify compares a point of many rules with one of a single rule. The
+// first packet of a flow is judged by what it takes longer.
+func dpClassify() ([]Row, error) {
+	c, err := livebench.MeasureClassify(200)
+	if err != nil {
+		return nil, err
+	}
+	return []Row{
+		against("dp-classify", c.KnownMany, c.KnownOne, c.ToOne, 1.1),
+		AtMost("dp-classify/first-packet", c.More.P50, 300, "ns"),
+		{ID: "dp-classify/first-packet-of-one-rule", Value: c.FirstOne.P50, Unit: "ns", OK: true},
+		{ID: "dp-classify/null", Value: c.Null.P50, Unit: "ns", OK: true},
+	}, nil
+}
+
 // dpForward compares whole ways through a node.
 func dpForward() ([]Row, error) {
 	f, err := livebench.MeasureForward(200)

@@ -16,12 +16,23 @@ type Generator struct{ *rand.Rand }
 func New(seed uint64) Generator { return Generator{rand.New(rand.NewPCG(seed, 2))} }
 
 func (g Generator) addr(family uint8) netip.Addr {
+	if g.IntN(20) == 0 {
+		return highest(family)
+	}
 	if family == 4 {
 		return netip.AddrFrom4([4]byte{10, byte(g.IntN(2)), byte(g.IntN(3)) << 6, byte(g.IntN(3))})
 	}
 	var a [16]byte
 	a[0], a[7], a[8], a[15] = 0xfd, byte(g.IntN(2)), byte(g.IntN(2))<<7, byte(g.IntN(3))
 	return netip.AddrFrom16(a)
+}
+
+func highest(family uint8) netip.Addr {
+	a := netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+	if family == 4 {
+		a = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	}
+	return a
 }
 
 func (g Generator) prefix(family uint8) netip.Prefix {

@@ -102,7 +102,7 @@ func classes() []class {
 		}},
 		{"sketch", func(p *plan.Point) {
 			sketch := observer(3, "sketch", plan.ActSketch)
-			sketch.Sketch = plan.Sketch{TopK: 16, Epoch: sketchEpoch}
+			sketch.Sketch = plan.Sketch{Parts: plan.SketchHeavy, TopK: 16, Epoch: sketchEpoch}
 			p.Policies = append(p.Policies, sketch)
 		}},
 		{"triggers", func(p *plan.Point) {

@@ -19,6 +19,17 @@ func TestMeasureMeter(t *testing.T) {
 	}
 }
 
+func TestMeasureClassify(t *testing.T) {
+	testenv.NeedRoot(t)
+	c, err := MeasureClassify(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.KnownOne.P50 <= 0 || c.KnownMany.P50 <= 0 || c.FirstOne.P50 <= 0 || c.FirstMany.P50 <= 0 {
+		t.Errorf("nothing was measured: %+v", *c)
+	}
+}
+
 func TestSwapUnderTraffic(t *testing.T) {
 	testenv.NeedRoot(t)
 	s, err := MeasureSwap(100, 200_000)

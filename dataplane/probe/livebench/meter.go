@@ -70,7 +70,7 @@ func (s *stage) measureMeter(rounds int, frames mix) (*Meter, error) {
 
 func (s *stage) apply(points ...plan.Point) error {
 	return s.ns.Do(func() error {
-		change, err := s.engine.Prepare(plan.Plan{MaxFlows: 131072, Points: points})
+		change, err := s.engine.Prepare(plan.Plan{MaxFlows: s.maxFlows, Points: points})
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ package livebench
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,6 +27,9 @@ const BatchFrames = 64
 // maxBatches is the number of batches whose times the generator keeps.
 const maxBatches = 16384
 
+// tableFlows is the usual size of flow tables.
+const tableFlows = 131072
+
 // liveFrames makes a test run hand its frames to the network stack.
 const liveFrames = 1 << 1 // BPF_F_TEST_XDP_LIVE_FRAMES
 
@@ -44,10 +48,12 @@ type stage struct {
 	quiet   uint32
 	made    []plan.Point
 	frame   []byte
+	// maxFlows is the size of the engine's flow tables.
+	maxFlows uint32
 }
 
 func newStage() (_ *stage, err error) {
-	s := &stage{frame: frame()}
+	s := &stage{frame: frame(), maxFlows: tableFlows}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -171,6 +177,11 @@ func (s *stage) batchTimes(n int) ([]float64, error) {
 	}
 	return out, nil
 }
+
+// framePort is the port that frames are sent from; they go to the next one.
+const framePort = 7000
+
+func frameDestination() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 
 // frame is an Ethernet frame with 18 octets of UDP payload.
 func frame() []byte {

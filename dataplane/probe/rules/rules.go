@@ -13,7 +13,7 @@ import (
 )
 
 // Max is the number of rules that the tables of a point hold.
-const Max = len(point.BPFIfitPoint{}.RuleSlot)
+const Max = 64 * len(point.BPFIfitPoint{}.Rules)
 
 type (
 	// Set is a set of rules, one bit each, in as many words as the point needs.
@@ -32,12 +32,12 @@ type Compiled struct {
 	// Words is the length of every Set, Fields the restricted fields.
 	Words  int
 	Fields point.BPFIfitRuleField
-	// Fold says how matching rules become policies, word by word, and Slots
-	// whose each rule is.
-	Fold  [len(point.BPFIfitPoint{}.Rules)]point.BPFIfitRuleWord
-	Slots [Max]uint8
-	// Sources and Destinations are the contents of the tries.
-	Sources, Destinations map[Prefix]Set
+	// Fold says how matching rules become policies with rules, word by word,
+	// and Spread to which slots these belong.
+	Fold   [Max / 64]point.BPFIfitRuleWord
+	Spread Moves
+	// Sources and Destinations are nil where no rule restricts them.
+	Sources, Destinations *Ranges
 	// Segments is the content of the trie of active segments; packets without
 	// one have a set in Sets.
 	Segments map[Prefix]Set
@@ -54,31 +54,32 @@ type Compiled struct {
 type rule struct {
 	*plan.Rule
 	bit int
+	// policy is its policy's number among those with rules.
+	policy int
 }
 
 // Compile builds the tables of the policies, whose slots are their indices.
 func Compile(policies []plan.Policy) (*Compiled, error) {
 	c := &Compiled{Values: make(map[Value]Set)}
 	var all []rule
+	slots, with := uint64(0), 0
 	for slot := range policies {
 		for i := range policies[slot].Rules {
-			r := rule{&policies[slot].Rules[i], len(all)}
+			r := rule{&policies[slot].Rules[i], len(all), with}
 			if r.bit == Max {
 				return nil, fmt.Errorf("more than %d rules", Max)
 			}
-			c.Slots[r.bit] = uint8(slot)
 			all = append(all, r)
 		}
+		if len(policies[slot].Rules) > 0 {
+			slots |= 1 << slot
+			with++
+		}
 	}
+	c.Spread = gather(slots)
 	c.Words = (len(all) + 63) / 64
 	c.fold(all)
 	c.restricted(all)
-	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_SOURCE) {
-		c.Sources = c.trie(all, func(r rule) prefix { return prefix{r.Source, r.family()} })
-	}
-	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_DESTINATION) {
-		c.Destinations = c.trie(all, func(r rule) prefix { return prefix{r.Destination, r.family()} })
-	}
 	if c.Words > 0 {
 		c.sets(all)
 	}
@@ -119,8 +120,8 @@ func (c *Compiled) restricted(all []rule) {
 func (c *Compiled) fold(all []rule) {
 	for _, r := range all {
 		w, bit := &c.Fold[r.bit/64], uint64(1)<<(r.bit%64)
-		begins := r.bit == 0 || c.Slots[r.bit-1] != c.Slots[r.bit]
-		ends := r.bit == len(all)-1 || c.Slots[r.bit+1] != c.Slots[r.bit]
+		begins := r.bit == 0 || all[r.bit-1].policy != r.policy
+		ends := r.bit == len(all)-1 || all[r.bit+1].policy != r.policy
 		if !r.Deny {
 			w.Accept |= bit
 		}
@@ -131,11 +132,17 @@ func (c *Compiled) fold(all []rule) {
 			w.Last |= bit
 		}
 		from, to := r.bit/64*64, min(r.bit/64*64+63, len(all)-1)
-		if from > 0 && c.Slots[from-1] == c.Slots[from] && c.Slots[r.bit] == c.Slots[from] {
+		if from > 0 && all[from-1].policy == r.policy {
 			w.Continued |= bit
 		}
-		if to < len(all)-1 && c.Slots[to+1] == c.Slots[to] && c.Slots[r.bit] == c.Slots[to] {
+		if to < len(all)-1 && all[to+1].policy == r.policy {
 			w.Continuing |= bit
 		}
+		if r.bit == from {
+			w.Before = uint64(r.policy)
+		}
+	}
+	for i := range c.Words {
+		c.Fold[i].Gather = gather(c.Fold[i].Last)
 	}
 }

@@ -1,8 +1,8 @@
 package rules
 
 import (
-	"math/bits"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/openifit/openifit/dataplane/flow"
@@ -55,10 +55,10 @@ func (c *Compiled) satisfied(k *flow.Key) []Set {
 		out = append(out, set)
 	}
 	if c.Sources != nil {
-		out = append(out, lookup(c.Sources, k.Source))
+		out = append(out, c.Sets[c.Sources.Set(k.Source)])
 	}
 	if c.Destinations != nil {
-		out = append(out, lookup(c.Destinations, k.Destination))
+		out = append(out, c.Sets[c.Destinations.Set(k.Destination)])
 	}
 	if c.SourcePorts != nil {
 		out = append(out, c.Sets[c.SourcePorts.Set[k.SourcePort]])
@@ -75,18 +75,26 @@ func (c *Compiled) accepted(k *flow.Key) (vector uint64) {
 	for w := range c.Words {
 		fold, match := &c.Fold[w], ^uint64(0)
 		for _, s := range sets {
-			match &= s[w]
+			if s != nil { // of a field that no rule restricts
+				match &= s[w]
+			}
 		}
 		match &^= fold.Continued & decided
 		first := match &^ ((match | fold.Last) - fold.First)
-		for a := first & fold.Accept; a != 0; a &= a - 1 {
-			vector |= 1 << c.Slots[w*64+bits.TrailingZeros64(a)]
+		a := first & fold.Accept
+		a = (a | ((a &^ fold.Last) + ^fold.Last)) & fold.Last
+		for i, moves := range fold.Gather {
+			a = a&^moves | a&moves>>(1<<i)
 		}
+		vector |= a << fold.Before
 		if match&fold.Continuing != 0 || decided&fold.Continued&fold.Continuing != 0 {
 			decided = ^uint64(0)
 		} else {
 			decided = 0
 		}
+	}
+	for i := len(c.Spread) - 1; i >= 0; i-- {
+		vector = vector&^c.Spread[i] | vector<<(1<<i)&c.Spread[i]
 	}
 	return vector
 }
@@ -97,6 +105,12 @@ func TestTablesSayWhatRulesSay(t *testing.T) {
 	accepted, most := 0, 0
 	for round := range 150 {
 		policies := g.Policies(1+g.IntN(plan.MaxRules), []int{3, 32, 300}[round%3])
+		// Between them are policies without rules, which others decide on.
+		for i := len(policies) - 1; i >= 0 && len(policies) < plan.MaxPolicies; i-- {
+			if g.IntN(3) == 0 {
+				policies = slices.Insert(policies, i, plan.Policy{})
+			}
+		}
 		c, err := Compile(policies)
 		if err != nil {
 			t.Fatal(err)
@@ -106,8 +120,8 @@ func TestTablesSayWhatRulesSay(t *testing.T) {
 			k := g.Flow()
 			got := c.accepted(&k)
 			for slot := range policies {
-				want := policies[slot].Accepts(&k)
-				if got>>slot&1 == 1 != want {
+				want := len(policies[slot].Rules) > 0 && policies[slot].Accepts(&k)
+				if (len(policies[slot].Rules) > 0 && got>>slot&1 == 1) != want {
 					t.Fatalf("flow %+v: accepted %v, want %v, by the rules %+v", k, !want, want, policies[slot].Rules)
 				}
 				if want {
@@ -118,6 +132,31 @@ func TestTablesSayWhatRulesSay(t *testing.T) {
 	}
 	if accepted < 1000 || most != len(Compiled{}.Fold) {
 		t.Errorf("only %d of the flows were accepted, and at most %d words used: too few to say anything", accepted, most)
+	}
+}
+
+// The ends of the address space are in ranges like any other address.
+func TestRangesAtTheEnds(t *testing.T) {
+	any := plan.Rule{Protocol: -1, DSCP: -1, FlowLabel: -1, SourcePort: plan.AnyPort, DestinationPort: plan.AnyPort}
+	for _, c := range []struct{ prefix, in, out string }{
+		{"0.0.0.0/32", "0.0.0.0", "0.0.0.1"}, {"0.0.0.0/1", "127.255.255.255", "128.0.0.0"},
+		{"255.255.255.255/32", "255.255.255.255", "255.255.255.254"}, {"128.0.0.0/1", "255.255.255.255", "127.255.255.255"},
+		{"0.0.0.0/0", "255.255.255.255", "::"}, {"0.0.0.0/0", "0.0.0.0", "ffff::"},
+		{"::/128", "::", "::1"}, {"::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "255.255.255.255"},
+		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe"},
+		{"0:0:0:1::/64", "::1:ffff:ffff:ffff:ffff", "::2:0:0:0:0"},
+	} {
+		r := any
+		r.Source = netip.MustParsePrefix(c.prefix)
+		compiled, err := Compile([]plan.Policy{{Rules: []plan.Rule{r}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for addr, want := range map[string]uint64{c.in: 1, c.out: 0} {
+			if got := compiled.Sets[compiled.Sources.Set(netip.MustParseAddr(addr))][0]; got != want {
+				t.Errorf("%s in %s: %d, want %d", addr, c.prefix, got, want)
+			}
+		}
 	}
 }
 

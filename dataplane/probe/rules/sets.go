@@ -16,8 +16,12 @@ func (s Set) remove(bit int) { s[bit/64] &^= 1 << (bit % 64) }
 // sets fills Sets and Values and the tables of ports.
 func (c *Compiled) sets(all []rule) {
 	c.Sets = make([]Set, point.BPFIfitRuleSetIFIT_RULE_SET_PORTS)
-	c.small(all, int(point.BPFIfitRuleSetIFIT_RULE_SET_PROTOCOL), 256, func(r rule) int { return int(r.Protocol) })
-	c.small(all, int(point.BPFIfitRuleSetIFIT_RULE_SET_DSCP), 64, func(r rule) int { return int(r.DSCP) })
+	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_PROTOCOL) {
+		c.small(all, int(point.BPFIfitRuleSetIFIT_RULE_SET_PROTOCOL), 256, func(r rule) int { return int(r.Protocol) })
+	}
+	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_DSCP) {
+		c.small(all, int(point.BPFIfitRuleSetIFIT_RULE_SET_DSCP), 64, func(r rule) int { return int(r.DSCP) })
+	}
 	c.named(all, point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_FLOW_LABEL, func(r rule) int64 { return int64(r.FlowLabel) })
 	c.beyond(all)
 	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_SOURCE_PORT) {
@@ -25,6 +29,12 @@ func (c *Compiled) sets(all []rule) {
 	}
 	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_DESTINATION_PORT) {
 		c.DestinationPorts = c.ports(all, func(r rule) plan.PortRange { return r.DestinationPort })
+	}
+	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_SOURCE) {
+		c.Sources = c.ranges(all, func(r rule) prefix { return prefix{r.Source, r.family()} })
+	}
+	if c.restricts(point.BPFIfitRuleFieldIFIT_RULE_DESTINATION) {
+		c.Destinations = c.ranges(all, func(r rule) prefix { return prefix{r.Destination, r.family()} })
 	}
 }
 

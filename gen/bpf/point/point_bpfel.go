@@ -310,6 +310,8 @@ type BPFIfitPoint struct {
 	RuleSets     uint32
 	Algorithms   uint32
 	Direction    uint32
+	SketchParts  uint32
+	Zero         uint32
 	AlwaysMask   uint64
 	RuleMask     uint64
 	ListMask     uint64
@@ -340,8 +342,22 @@ type BPFIfitPoint struct {
 		Last       uint64
 		Continued  uint64
 		Continuing uint64
+		Gather     [6]uint64
+		Before     uint64
 	}
-	RuleSlot   [1024]uint8
+	RuleSpread   [6]uint64
+	SourceRanges struct {
+		_     structs.HostLayout
+		Steps [2]uint32
+		Set   [2]uint32
+		At6   uint32
+	}
+	DestinationRanges struct {
+		_     structs.HostLayout
+		Steps [2]uint32
+		Set   [2]uint32
+		At6   uint32
+	}
 	SourceMask [2]struct {
 		_ structs.HostLayout
 		W [4]uint32
@@ -404,6 +420,13 @@ type BPFIfitPrefix struct {
 	Addr      [16]uint8
 }
 
+type BPFIfitRanges struct {
+	_     structs.HostLayout
+	Steps [2]uint32
+	Set   [2]uint32
+	At6   uint32
+}
+
 type BPFIfitRuleField uint32
 
 const (
@@ -452,6 +475,8 @@ type BPFIfitRuleWord struct {
 	Last       uint64
 	Continued  uint64
 	Continuing uint64
+	Gather     [6]uint64
+	Before     uint64
 }
 
 type BPFIfitRules struct {
@@ -509,7 +534,26 @@ type BPFIfitSketch struct {
 		Counted uint64
 		Packets uint64
 	}
+	Flows        [4096]uint8
+	Sources      [4096]uint8
+	Destinations [4096]uint8
+	Spread       [3][512]struct {
+		_      structs.HostLayout
+		Source [16]uint8
+		Family uint8
+		Level  uint8
+		Zero   [6]uint8
+		Reg    [64]uint8
+	}
 }
+
+type BPFIfitSketchPart uint32
+
+const (
+	BPFIfitSketchPartIFIT_SKETCH_HEAVY    BPFIfitSketchPart = 1
+	BPFIfitSketchPartIFIT_SKETCH_DISTINCT BPFIfitSketchPart = 2
+	BPFIfitSketchPartIFIT_SKETCH_SPREAD   BPFIfitSketchPart = 4
+)
 
 type BPFIfitSlot struct {
 	_          structs.HostLayout
@@ -671,43 +715,43 @@ type BPFTcpScratch struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	BPFMapBursts           = "bursts"
-	BPFMapConditions       = "conditions"
-	BPFMapCounters         = "counters"
-	BPFMapDestinationPorts = "destination_ports"
-	BPFMapDestinationRules = "destination_rules"
-	BPFMapEvents           = "events"
-	BPFMapFlowList         = "flow_list"
-	BPFMapFlowSequences    = "flow_sequences"
-	BPFMapFlowStates       = "flow_states"
-	BPFMapFlowTable        = "flow_table"
-	BPFMapFlowTables       = "flow_tables"
-	BPFMapInnerPackets     = "inner_packets"
-	BPFMapLimits           = "limits"
-	BPFMapNode             = "node"
-	BPFMapPolicyCounters   = "policy_counters"
-	BPFMapPostcards        = "postcards"
-	BPFMapRuleSets         = "rule_sets"
-	BPFMapSampleDesks      = "sample_desks"
-	BPFMapSamples          = "samples"
-	BPFMapSegmentRules     = "segment_rules"
-	BPFMapSequences        = "sequences"
-	BPFMapSketchTable      = "sketch_table"
-	BPFMapSketchTables     = "sketch_tables"
-	BPFMapSlotMarks        = "slot_marks"
-	BPFMapSourcePorts      = "source_ports"
-	BPFMapSourceRules      = "source_rules"
-	BPFMapTcpFlows         = "tcp_flows"
-	BPFMapTcpScratch       = "tcp_scratch"
-	BPFMapTriggerCounters  = "trigger_counters"
-	BPFMapTriggers         = "triggers"
-	BPFMapValueRules       = "value_rules"
-	BPFMapWindows          = "windows"
-	BPFProgIfitEgress      = "ifit_egress"
-	BPFProgIfitIngress     = "ifit_ingress"
-	BPFVarKernelLacks      = "kernel_lacks"
-	BPFVarLive             = "live"
-	BPFVarPoint            = "point"
+	BPFMapBursts            = "bursts"
+	BPFMapConditions        = "conditions"
+	BPFMapCounters          = "counters"
+	BPFMapDestinationPorts  = "destination_ports"
+	BPFMapDestinationRanges = "destination_ranges"
+	BPFMapEvents            = "events"
+	BPFMapFlowList          = "flow_list"
+	BPFMapFlowSequences     = "flow_sequences"
+	BPFMapFlowStates        = "flow_states"
+	BPFMapFlowTable         = "flow_table"
+	BPFMapFlowTables        = "flow_tables"
+	BPFMapInnerPackets      = "inner_packets"
+	BPFMapLimits            = "limits"
+	BPFMapNode              = "node"
+	BPFMapPolicyCounters    = "policy_counters"
+	BPFMapPostcards         = "postcards"
+	BPFMapRuleSets          = "rule_sets"
+	BPFMapSampleDesks       = "sample_desks"
+	BPFMapSamples           = "samples"
+	BPFMapSegmentRules      = "segment_rules"
+	BPFMapSequences         = "sequences"
+	BPFMapSketchTable       = "sketch_table"
+	BPFMapSketchTables      = "sketch_tables"
+	BPFMapSlotMarks         = "slot_marks"
+	BPFMapSourcePorts       = "source_ports"
+	BPFMapSourceRanges      = "source_ranges"
+	BPFMapTcpFlows          = "tcp_flows"
+	BPFMapTcpScratch        = "tcp_scratch"
+	BPFMapTriggerCounters   = "trigger_counters"
+	BPFMapTriggers          = "triggers"
+	BPFMapValueRules        = "value_rules"
+	BPFMapWindows           = "windows"
+	BPFProgIfitEgress       = "ifit_egress"
+	BPFProgIfitIngress      = "ifit_ingress"
+	BPFVarKernelLacks       = "kernel_lacks"
+	BPFVarLive              = "live"
+	BPFVarPoint             = "point"
 )
 
 // LoadBPF returns the embedded CollectionSpec for BPF.
@@ -760,38 +804,38 @@ type BPFProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFMapSpecs struct {
-	Bursts           *ebpf.MapSpec `ebpf:"bursts"`
-	Conditions       *ebpf.MapSpec `ebpf:"conditions"`
-	Counters         *ebpf.MapSpec `ebpf:"counters"`
-	DestinationPorts *ebpf.MapSpec `ebpf:"destination_ports"`
-	DestinationRules *ebpf.MapSpec `ebpf:"destination_rules"`
-	Events           *ebpf.MapSpec `ebpf:"events"`
-	FlowList         *ebpf.MapSpec `ebpf:"flow_list"`
-	FlowSequences    *ebpf.MapSpec `ebpf:"flow_sequences"`
-	FlowStates       *ebpf.MapSpec `ebpf:"flow_states"`
-	FlowTable        *ebpf.MapSpec `ebpf:"flow_table"`
-	FlowTables       *ebpf.MapSpec `ebpf:"flow_tables"`
-	InnerPackets     *ebpf.MapSpec `ebpf:"inner_packets"`
-	Limits           *ebpf.MapSpec `ebpf:"limits"`
-	Node             *ebpf.MapSpec `ebpf:"node"`
-	PolicyCounters   *ebpf.MapSpec `ebpf:"policy_counters"`
-	Postcards        *ebpf.MapSpec `ebpf:"postcards"`
-	RuleSets         *ebpf.MapSpec `ebpf:"rule_sets"`
-	SampleDesks      *ebpf.MapSpec `ebpf:"sample_desks"`
-	Samples          *ebpf.MapSpec `ebpf:"samples"`
-	SegmentRules     *ebpf.MapSpec `ebpf:"segment_rules"`
-	Sequences        *ebpf.MapSpec `ebpf:"sequences"`
-	SketchTable      *ebpf.MapSpec `ebpf:"sketch_table"`
-	SketchTables     *ebpf.MapSpec `ebpf:"sketch_tables"`
-	SlotMarks        *ebpf.MapSpec `ebpf:"slot_marks"`
-	SourcePorts      *ebpf.MapSpec `ebpf:"source_ports"`
-	SourceRules      *ebpf.MapSpec `ebpf:"source_rules"`
-	TcpFlows         *ebpf.MapSpec `ebpf:"tcp_flows"`
-	TcpScratch       *ebpf.MapSpec `ebpf:"tcp_scratch"`
-	TriggerCounters  *ebpf.MapSpec `ebpf:"trigger_counters"`
-	Triggers         *ebpf.MapSpec `ebpf:"triggers"`
-	ValueRules       *ebpf.MapSpec `ebpf:"value_rules"`
-	Windows          *ebpf.MapSpec `ebpf:"windows"`
+	Bursts            *ebpf.MapSpec `ebpf:"bursts"`
+	Conditions        *ebpf.MapSpec `ebpf:"conditions"`
+	Counters          *ebpf.MapSpec `ebpf:"counters"`
+	DestinationPorts  *ebpf.MapSpec `ebpf:"destination_ports"`
+	DestinationRanges *ebpf.MapSpec `ebpf:"destination_ranges"`
+	Events            *ebpf.MapSpec `ebpf:"events"`
+	FlowList          *ebpf.MapSpec `ebpf:"flow_list"`
+	FlowSequences     *ebpf.MapSpec `ebpf:"flow_sequences"`
+	FlowStates        *ebpf.MapSpec `ebpf:"flow_states"`
+	FlowTable         *ebpf.MapSpec `ebpf:"flow_table"`
+	FlowTables        *ebpf.MapSpec `ebpf:"flow_tables"`
+	InnerPackets      *ebpf.MapSpec `ebpf:"inner_packets"`
+	Limits            *ebpf.MapSpec `ebpf:"limits"`
+	Node              *ebpf.MapSpec `ebpf:"node"`
+	PolicyCounters    *ebpf.MapSpec `ebpf:"policy_counters"`
+	Postcards         *ebpf.MapSpec `ebpf:"postcards"`
+	RuleSets          *ebpf.MapSpec `ebpf:"rule_sets"`
+	SampleDesks       *ebpf.MapSpec `ebpf:"sample_desks"`
+	Samples           *ebpf.MapSpec `ebpf:"samples"`
+	SegmentRules      *ebpf.MapSpec `ebpf:"segment_rules"`
+	Sequences         *ebpf.MapSpec `ebpf:"sequences"`
+	SketchTable       *ebpf.MapSpec `ebpf:"sketch_table"`
+	SketchTables      *ebpf.MapSpec `ebpf:"sketch_tables"`
+	SlotMarks         *ebpf.MapSpec `ebpf:"slot_marks"`
+	SourcePorts       *ebpf.MapSpec `ebpf:"source_ports"`
+	SourceRanges      *ebpf.MapSpec `ebpf:"source_ranges"`
+	TcpFlows          *ebpf.MapSpec `ebpf:"tcp_flows"`
+	TcpScratch        *ebpf.MapSpec `ebpf:"tcp_scratch"`
+	TriggerCounters   *ebpf.MapSpec `ebpf:"trigger_counters"`
+	Triggers          *ebpf.MapSpec `ebpf:"triggers"`
+	ValueRules        *ebpf.MapSpec `ebpf:"value_rules"`
+	Windows           *ebpf.MapSpec `ebpf:"windows"`
 }
 
 // BPFVariableSpecs contains global variables before they are loaded into the kernel.
@@ -823,38 +867,38 @@ func (o *BPFObjects) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFMaps struct {
-	Bursts           *ebpf.Map `ebpf:"bursts"`
-	Conditions       *ebpf.Map `ebpf:"conditions"`
-	Counters         *ebpf.Map `ebpf:"counters"`
-	DestinationPorts *ebpf.Map `ebpf:"destination_ports"`
-	DestinationRules *ebpf.Map `ebpf:"destination_rules"`
-	Events           *ebpf.Map `ebpf:"events"`
-	FlowList         *ebpf.Map `ebpf:"flow_list"`
-	FlowSequences    *ebpf.Map `ebpf:"flow_sequences"`
-	FlowStates       *ebpf.Map `ebpf:"flow_states"`
-	FlowTable        *ebpf.Map `ebpf:"flow_table"`
-	FlowTables       *ebpf.Map `ebpf:"flow_tables"`
-	InnerPackets     *ebpf.Map `ebpf:"inner_packets"`
-	Limits           *ebpf.Map `ebpf:"limits"`
-	Node             *ebpf.Map `ebpf:"node"`
-	PolicyCounters   *ebpf.Map `ebpf:"policy_counters"`
-	Postcards        *ebpf.Map `ebpf:"postcards"`
-	RuleSets         *ebpf.Map `ebpf:"rule_sets"`
-	SampleDesks      *ebpf.Map `ebpf:"sample_desks"`
-	Samples          *ebpf.Map `ebpf:"samples"`
-	SegmentRules     *ebpf.Map `ebpf:"segment_rules"`
-	Sequences        *ebpf.Map `ebpf:"sequences"`
-	SketchTable      *ebpf.Map `ebpf:"sketch_table"`
-	SketchTables     *ebpf.Map `ebpf:"sketch_tables"`
-	SlotMarks        *ebpf.Map `ebpf:"slot_marks"`
-	SourcePorts      *ebpf.Map `ebpf:"source_ports"`
-	SourceRules      *ebpf.Map `ebpf:"source_rules"`
-	TcpFlows         *ebpf.Map `ebpf:"tcp_flows"`
-	TcpScratch       *ebpf.Map `ebpf:"tcp_scratch"`
-	TriggerCounters  *ebpf.Map `ebpf:"trigger_counters"`
-	Triggers         *ebpf.Map `ebpf:"triggers"`
-	ValueRules       *ebpf.Map `ebpf:"value_rules"`
-	Windows          *ebpf.Map `ebpf:"windows"`
+	Bursts            *ebpf.Map `ebpf:"bursts"`
+	Conditions        *ebpf.Map `ebpf:"conditions"`
+	Counters          *ebpf.Map `ebpf:"counters"`
+	DestinationPorts  *ebpf.Map `ebpf:"destination_ports"`
+	DestinationRanges *ebpf.Map `ebpf:"destination_ranges"`
+	Events            *ebpf.Map `ebpf:"events"`
+	FlowList          *ebpf.Map `ebpf:"flow_list"`
+	FlowSequences     *ebpf.Map `ebpf:"flow_sequences"`
+	FlowStates        *ebpf.Map `ebpf:"flow_states"`
+	FlowTable         *ebpf.Map `ebpf:"flow_table"`
+	FlowTables        *ebpf.Map `ebpf:"flow_tables"`
+	InnerPackets      *ebpf.Map `ebpf:"inner_packets"`
+	Limits            *ebpf.Map `ebpf:"limits"`
+	Node              *ebpf.Map `ebpf:"node"`
+	PolicyCounters    *ebpf.Map `ebpf:"policy_counters"`
+	Postcards         *ebpf.Map `ebpf:"postcards"`
+	RuleSets          *ebpf.Map `ebpf:"rule_sets"`
+	SampleDesks       *ebpf.Map `ebpf:"sample_desks"`
+	Samples           *ebpf.Map `ebpf:"samples"`
+	SegmentRules      *ebpf.Map `ebpf:"segment_rules"`
+	Sequences         *ebpf.Map `ebpf:"sequences"`
+	SketchTable       *ebpf.Map `ebpf:"sketch_table"`
+	SketchTables      *ebpf.Map `ebpf:"sketch_tables"`
+	SlotMarks         *ebpf.Map `ebpf:"slot_marks"`
+	SourcePorts       *ebpf.Map `ebpf:"source_ports"`
+	SourceRanges      *ebpf.Map `ebpf:"source_ranges"`
+	TcpFlows          *ebpf.Map `ebpf:"tcp_flows"`
+	TcpScratch        *ebpf.Map `ebpf:"tcp_scratch"`
+	TriggerCounters   *ebpf.Map `ebpf:"trigger_counters"`
+	Triggers          *ebpf.Map `ebpf:"triggers"`
+	ValueRules        *ebpf.Map `ebpf:"value_rules"`
+	Windows           *ebpf.Map `ebpf:"windows"`
 }
 
 func (m *BPFMaps) Close() error {
@@ -863,7 +907,7 @@ func (m *BPFMaps) Close() error {
 		m.Conditions,
 		m.Counters,
 		m.DestinationPorts,
-		m.DestinationRules,
+		m.DestinationRanges,
 		m.Events,
 		m.FlowList,
 		m.FlowSequences,
@@ -884,7 +928,7 @@ func (m *BPFMaps) Close() error {
 		m.SketchTables,
 		m.SlotMarks,
 		m.SourcePorts,
-		m.SourceRules,
+		m.SourceRanges,
 		m.TcpFlows,
 		m.TcpScratch,
 		m.TriggerCounters,

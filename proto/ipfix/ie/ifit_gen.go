@@ -4,73 +4,133 @@ package ie
 
 // Elements of gen/ifit.csv, each constant named as its element.
 const (
-	IfitPolicyId                    Private = 1
-	IfitPolicyGeneration            Private = 2
-	IfitNodeId                      Private = 3
-	IfitTransitDelayNanoseconds     Private = 4
-	IfitTransitDelayMinNanoseconds  Private = 5
-	IfitTransitDelayMaxNanoseconds  Private = 6
-	IfitTransitDelaySumNanoseconds  Private = 7
-	IfitTransitDelayPackets         Private = 8
-	IfitIngressTimeNanoseconds      Private = 9
-	IfitEventId                     Private = 10
-	IfitEventMetric                 Private = 11
-	IfitEventState                  Private = 12
-	IfitEventValue                  Private = 13
-	IfitEventThreshold              Private = 14
-	IfitPolicyName                  Private = 15
-	IfitHeavyFlowRank               Private = 16
-	IfitPacketSegments              Private = 17
-	IfitPreviousIngressInterface    Private = 18
-	IfitPreviousEgressInterface     Private = 19
-	IfitPreviousHopLimit            Private = 20
-	IfitTriggerName                 Private = 21
-	IfitEgressTimeNanoseconds       Private = 22
-	IfitRingLostTotalCount          Private = 23
-	IfitFlowInsertRefusedTotalCount Private = 24
-	IfitHeavyFlowThresholdOctets    Private = 25
-	IfitPolicyOwner                 Private = 26
-	IfitSelectionScope              Private = 50
-	IfitTcpControlBitsAbsent        Private = 51
-	IfitEcnCodepoints               Private = 52
-	IfitFragmentMatch               Private = 53
+	IfitPolicyId                         Private = 1
+	IfitPolicyGeneration                 Private = 2
+	IfitNodeId                           Private = 3
+	IfitTransitDelayNanoseconds          Private = 4
+	IfitTransitDelayMinNanoseconds       Private = 5
+	IfitTransitDelayMaxNanoseconds       Private = 6
+	IfitTransitDelaySumNanoseconds       Private = 7
+	IfitTransitDelayPackets              Private = 8
+	IfitIngressTimeNanoseconds           Private = 9
+	IfitEventId                          Private = 10
+	IfitEventMetric                      Private = 11
+	IfitEventState                       Private = 12
+	IfitEventValue                       Private = 13
+	IfitEventThreshold                   Private = 14
+	IfitPolicyName                       Private = 15
+	IfitHeavyFlowRank                    Private = 16
+	IfitPacketSegments                   Private = 17
+	IfitPreviousIngressInterface         Private = 18
+	IfitPreviousEgressInterface          Private = 19
+	IfitPreviousHopLimit                 Private = 20
+	IfitTriggerName                      Private = 21
+	IfitEgressTimeNanoseconds            Private = 22
+	IfitRingLostTotalCount               Private = 23
+	IfitFlowInsertRefusedTotalCount      Private = 24
+	IfitHeavyFlowThresholdOctets         Private = 25
+	IfitPolicyOwner                      Private = 26
+	IfitSelectionScope                   Private = 50
+	IfitTcpControlBitsAbsent             Private = 51
+	IfitEcnCodepoints                    Private = 52
+	IfitFragmentMatch                    Private = 53
+	IfitTcpRetransmittedPacketTotalCount Private = 80
+	IfitTcpRetransmittedOctetTotalCount  Private = 81
+	IfitTcpOutOfOrderPacketTotalCount    Private = 82
+	IfitTcpGapTotalCount                 Private = 83
+	IfitTcpDuplicateAckTotalCount        Private = 84
+	IfitTcpProbeTotalCount               Private = 85
+	IfitTcpZeroWindowTotalCount          Private = 86
+	IfitTcpZeroWindowNanoseconds         Private = 87
+	IfitTcpPayloadOctetTotalCount        Private = 88
+	IfitTcpHandshakeRttNanoseconds       Private = 89
+	IfitTcpRttMinNanoseconds             Private = 90
+	IfitTcpRttMaxNanoseconds             Private = 91
+	IfitTcpRttSmoothedNanoseconds        Private = 92
+	IfitTcpRttSumNanoseconds             Private = 93
+	IfitTcpRttSampleTotalCount           Private = 94
+	IfitHistogramMetric                  Private = 100
+	IfitHistogramPacketDeltaCount        Private = 101
+	IfitHistogramMinimum                 Private = 102
+	IfitHistogramMaximum                 Private = 103
+	IfitHistogramMean                    Private = 104
+	IfitHistogramPercentile50            Private = 105
+	IfitHistogramPercentile90            Private = 106
+	IfitHistogramPercentile99            Private = 107
+	IfitHistogramPercentile999           Private = 108
+	IfitHistogramBuckets                 Private = 109
+	IfitDistinctFlows                    Private = 120
+	IfitDistinctSources                  Private = 121
+	IfitDistinctDestinations             Private = 122
+	IfitSpreaderRank                     Private = 123
 )
 
 var ifit = table{
 	byNumber: []Element{
-		1:  {ID: 1, Name: "ifitPolicyId", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
-		2:  {ID: 2, Name: "ifitPolicyGeneration", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
-		3:  {ID: 3, Name: "ifitNodeId", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
-		4:  {ID: 4, Name: "ifitTransitDelayNanoseconds", Type: TypeUnsigned32, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
-		5:  {ID: 5, Name: "ifitTransitDelayMinNanoseconds", Type: TypeUnsigned32, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
-		6:  {ID: 6, Name: "ifitTransitDelayMaxNanoseconds", Type: TypeUnsigned32, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
-		7:  {ID: 7, Name: "ifitTransitDelaySumNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsDeltaCounter, Units: UnitsNanoseconds},
-		8:  {ID: 8, Name: "ifitTransitDelayPackets", Type: TypeUnsigned64, Semantics: SemanticsDeltaCounter, Units: UnitsPackets},
-		9:  {ID: 9, Name: "ifitIngressTimeNanoseconds", Type: TypeDateTimeNanoseconds, Units: UnitsNanoseconds},
-		10: {ID: 10, Name: "ifitEventId", Type: TypeUnsigned64, Semantics: SemanticsIdentifier},
-		11: {ID: 11, Name: "ifitEventMetric", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
-		12: {ID: 12, Name: "ifitEventState", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
-		13: {ID: 13, Name: "ifitEventValue", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
-		14: {ID: 14, Name: "ifitEventThreshold", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
-		15: {ID: 15, Name: "ifitPolicyName", Type: TypeString},
-		16: {ID: 16, Name: "ifitHeavyFlowRank", Type: TypeUnsigned32, Semantics: SemanticsQuantity},
-		17: {ID: 17, Name: "ifitPacketSegments", Type: TypeUnsigned16, Semantics: SemanticsQuantity, Units: UnitsPackets},
-		18: {ID: 18, Name: "ifitPreviousIngressInterface", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
-		19: {ID: 19, Name: "ifitPreviousEgressInterface", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
-		20: {ID: 20, Name: "ifitPreviousHopLimit", Type: TypeUnsigned8, Semantics: SemanticsQuantity, Units: UnitsHops},
-		21: {ID: 21, Name: "ifitTriggerName", Type: TypeString},
-		22: {ID: 22, Name: "ifitEgressTimeNanoseconds", Type: TypeDateTimeNanoseconds, Units: UnitsNanoseconds},
-		23: {ID: 23, Name: "ifitRingLostTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
-		24: {ID: 24, Name: "ifitFlowInsertRefusedTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
-		25: {ID: 25, Name: "ifitHeavyFlowThresholdOctets", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsOctets},
-		26: {ID: 26, Name: "ifitPolicyOwner", Type: TypeString},
-		50: {ID: 50, Name: "ifitSelectionScope", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
-		51: {ID: 51, Name: "ifitTcpControlBitsAbsent", Type: TypeUnsigned16, Semantics: SemanticsFlags},
-		52: {ID: 52, Name: "ifitEcnCodepoints", Type: TypeUnsigned8, Semantics: SemanticsFlags},
-		53: {ID: 53, Name: "ifitFragmentMatch", Type: TypeUnsigned8, Semantics: SemanticsFlags},
+		1:   {ID: 1, Name: "ifitPolicyId", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
+		2:   {ID: 2, Name: "ifitPolicyGeneration", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
+		3:   {ID: 3, Name: "ifitNodeId", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
+		4:   {ID: 4, Name: "ifitTransitDelayNanoseconds", Type: TypeUnsigned32, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		5:   {ID: 5, Name: "ifitTransitDelayMinNanoseconds", Type: TypeUnsigned32, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		6:   {ID: 6, Name: "ifitTransitDelayMaxNanoseconds", Type: TypeUnsigned32, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		7:   {ID: 7, Name: "ifitTransitDelaySumNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsDeltaCounter, Units: UnitsNanoseconds},
+		8:   {ID: 8, Name: "ifitTransitDelayPackets", Type: TypeUnsigned64, Semantics: SemanticsDeltaCounter, Units: UnitsPackets},
+		9:   {ID: 9, Name: "ifitIngressTimeNanoseconds", Type: TypeDateTimeNanoseconds, Units: UnitsNanoseconds},
+		10:  {ID: 10, Name: "ifitEventId", Type: TypeUnsigned64, Semantics: SemanticsIdentifier},
+		11:  {ID: 11, Name: "ifitEventMetric", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
+		12:  {ID: 12, Name: "ifitEventState", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
+		13:  {ID: 13, Name: "ifitEventValue", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		14:  {ID: 14, Name: "ifitEventThreshold", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		15:  {ID: 15, Name: "ifitPolicyName", Type: TypeString},
+		16:  {ID: 16, Name: "ifitHeavyFlowRank", Type: TypeUnsigned32, Semantics: SemanticsQuantity},
+		17:  {ID: 17, Name: "ifitPacketSegments", Type: TypeUnsigned16, Semantics: SemanticsQuantity, Units: UnitsPackets},
+		18:  {ID: 18, Name: "ifitPreviousIngressInterface", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
+		19:  {ID: 19, Name: "ifitPreviousEgressInterface", Type: TypeUnsigned32, Semantics: SemanticsIdentifier},
+		20:  {ID: 20, Name: "ifitPreviousHopLimit", Type: TypeUnsigned8, Semantics: SemanticsQuantity, Units: UnitsHops},
+		21:  {ID: 21, Name: "ifitTriggerName", Type: TypeString},
+		22:  {ID: 22, Name: "ifitEgressTimeNanoseconds", Type: TypeDateTimeNanoseconds, Units: UnitsNanoseconds},
+		23:  {ID: 23, Name: "ifitRingLostTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
+		24:  {ID: 24, Name: "ifitFlowInsertRefusedTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
+		25:  {ID: 25, Name: "ifitHeavyFlowThresholdOctets", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsOctets},
+		26:  {ID: 26, Name: "ifitPolicyOwner", Type: TypeString},
+		50:  {ID: 50, Name: "ifitSelectionScope", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
+		51:  {ID: 51, Name: "ifitTcpControlBitsAbsent", Type: TypeUnsigned16, Semantics: SemanticsFlags},
+		52:  {ID: 52, Name: "ifitEcnCodepoints", Type: TypeUnsigned8, Semantics: SemanticsFlags},
+		53:  {ID: 53, Name: "ifitFragmentMatch", Type: TypeUnsigned8, Semantics: SemanticsFlags},
+		80:  {ID: 80, Name: "ifitTcpRetransmittedPacketTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
+		81:  {ID: 81, Name: "ifitTcpRetransmittedOctetTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsOctets},
+		82:  {ID: 82, Name: "ifitTcpOutOfOrderPacketTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
+		83:  {ID: 83, Name: "ifitTcpGapTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter},
+		84:  {ID: 84, Name: "ifitTcpDuplicateAckTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
+		85:  {ID: 85, Name: "ifitTcpProbeTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
+		86:  {ID: 86, Name: "ifitTcpZeroWindowTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter},
+		87:  {ID: 87, Name: "ifitTcpZeroWindowNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsNanoseconds},
+		88:  {ID: 88, Name: "ifitTcpPayloadOctetTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsOctets},
+		89:  {ID: 89, Name: "ifitTcpHandshakeRttNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		90:  {ID: 90, Name: "ifitTcpRttMinNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		91:  {ID: 91, Name: "ifitTcpRttMaxNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		92:  {ID: 92, Name: "ifitTcpRttSmoothedNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsNanoseconds},
+		93:  {ID: 93, Name: "ifitTcpRttSumNanoseconds", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsNanoseconds},
+		94:  {ID: 94, Name: "ifitTcpRttSampleTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter},
+		100: {ID: 100, Name: "ifitHistogramMetric", Type: TypeUnsigned8, Semantics: SemanticsIdentifier},
+		101: {ID: 101, Name: "ifitHistogramPacketDeltaCount", Type: TypeUnsigned64, Semantics: SemanticsDeltaCounter, Units: UnitsPackets},
+		102: {ID: 102, Name: "ifitHistogramMinimum", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		103: {ID: 103, Name: "ifitHistogramMaximum", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		104: {ID: 104, Name: "ifitHistogramMean", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		105: {ID: 105, Name: "ifitHistogramPercentile50", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		106: {ID: 106, Name: "ifitHistogramPercentile90", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		107: {ID: 107, Name: "ifitHistogramPercentile99", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		108: {ID: 108, Name: "ifitHistogramPercentile999", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		109: {ID: 109, Name: "ifitHistogramBuckets", Type: TypeOctetArray},
+		120: {ID: 120, Name: "ifitDistinctFlows", Type: TypeUnsigned64, Semantics: SemanticsQuantity, Units: UnitsFlows},
+		121: {ID: 121, Name: "ifitDistinctSources", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		122: {ID: 122, Name: "ifitDistinctDestinations", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
+		123: {ID: 123, Name: "ifitSpreaderRank", Type: TypeUnsigned32, Semantics: SemanticsQuantity},
 	},
 	byName: []uint16{
-		52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 9, 3, 17, 2, 1,
-		15, 26, 19, 20, 18, 23, 50, 51, 6, 5, 4, 8, 7, 21,
+		122, 120, 121, 52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 109, 103,
+		104, 100, 102, 101, 105, 106, 107, 108, 9, 3, 17, 2, 1, 15, 26, 19,
+		20, 18, 23, 50, 123, 51, 84, 83, 89, 82, 88, 85, 81, 80, 91, 90,
+		94, 92, 93, 87, 86, 6, 5, 4, 8, 7, 21,
 	},
 }

@@ -52,6 +52,10 @@ func exportBy(t *testing.T, e *ipfix.Exporter, flows []records.Flow) {
 	write(t, e, tmpl, err, records.PolicyName{Policy: origin.Policy, Name: "baseline", Owner: "lab"})
 	tmpl, err = records.InterfaceNameTemplate(model)
 	write(t, e, tmpl, err, records.InterfaceName{Interface: 2, Name: "eth0"})
+	// Agents send these ahead of all else.
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	exportFlows(t, e, flows)
 }
 

@@ -16,6 +16,8 @@ const (
 	KindPostcard
 	KindEvent
 	KindHeavyFlow
+	KindDistinct
+	KindSpreader
 	KindPolicyName
 	KindInterfaceName
 	KindExporterReliability
@@ -25,13 +27,16 @@ const (
 	KindSelectionSequence
 	KindSequenceStatistics
 	KindTypeInformation
+	KindTCPHealth
+	KindHistogram
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"other", "flow", "postcard", "event", "heavy flow", "policy name", "interface name",
+	"other", "flow", "postcard", "event", "heavy flow", "distinct", "spreader", "policy name", "interface name",
 	"exporter reliability", "meter reliability", "meter statistics",
 	"selector", "selection sequence", "sequence statistics", "type information",
+	"TCP health", "histogram",
 }
 
 func (k Kind) String() string {
@@ -50,6 +55,10 @@ var marks = []struct {
 	{KindEvent, false, []string{"ifitEventId", "ifitEventMetric", "ifitEventState"}},
 	{KindPostcard, false, []string{"ifitPolicyId", "ifitNodeId", "digestHashValue"}},
 	{KindHeavyFlow, false, []string{"ifitHeavyFlowRank"}},
+	{KindTCPHealth, false, []string{"ifitPolicyId", "ifitTcpRetransmittedPacketTotalCount"}},
+	{KindHistogram, false, []string{"ifitPolicyId", "ifitHistogramBuckets"}},
+	{KindDistinct, false, []string{"ifitDistinctFlows"}},
+	{KindSpreader, false, []string{"ifitSpreaderRank"}},
 	{KindFlow, false, []string{"packetDeltaCount"}},
 	{KindFlow, false, []string{"octetDeltaCount"}},
 	{KindPolicyName, true, []string{"ifitPolicyId", "ifitPolicyName"}},

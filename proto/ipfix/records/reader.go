@@ -13,6 +13,8 @@ type Visitor struct {
 	Postcard            func(ipfix.Header, *Postcard)
 	Event               func(ipfix.Header, *Event)
 	HeavyFlow           func(ipfix.Header, *HeavyFlow)
+	Distinct            func(ipfix.Header, *Distinct)
+	Spreader            func(ipfix.Header, *Spreader)
 	PolicyName          func(ipfix.Header, *PolicyName)
 	InterfaceName       func(ipfix.Header, *InterfaceName)
 	ExporterReliability func(ipfix.Header, *ExporterReliability)
@@ -22,6 +24,8 @@ type Visitor struct {
 	SelectionSequence   func(ipfix.Header, *SelectionSequence)
 	SequenceStatistics  func(ipfix.Header, *SequenceStatistics)
 	TypeInformation     func(ipfix.Header, *TypeInformation)
+	TCPHealth           func(ipfix.Header, *TCPHealth)
+	Histogram           func(ipfix.Header, *Histogram)
 	// Other takes what this package does not read.
 	Other func(*ipfix.Record)
 }
@@ -57,6 +61,8 @@ func NewReader(v Visitor) (*Reader, error) {
 	bind(r, &err, KindPostcard, v.Postcard)
 	bind(r, &err, KindEvent, v.Event)
 	bind(r, &err, KindHeavyFlow, v.HeavyFlow)
+	bind(r, &err, KindDistinct, v.Distinct)
+	bind(r, &err, KindSpreader, v.Spreader)
 	bind(r, &err, KindPolicyName, v.PolicyName)
 	bind(r, &err, KindInterfaceName, v.InterfaceName)
 	bind(r, &err, KindExporterReliability, v.ExporterReliability)
@@ -66,6 +72,8 @@ func NewReader(v Visitor) (*Reader, error) {
 	bind(r, &err, KindSelectionSequence, v.SelectionSequence)
 	bind(r, &err, KindSequenceStatistics, v.SequenceStatistics)
 	bind(r, &err, KindTypeInformation, v.TypeInformation)
+	bind(r, &err, KindTCPHealth, v.TCPHealth)
+	bind(r, &err, KindHistogram, v.Histogram)
 	if v.Other != nil {
 		r.byKind[KindOther] = func(rec *ipfix.Record) error {
 			v.Other(rec)

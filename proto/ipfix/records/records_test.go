@@ -104,6 +104,13 @@ func TestRoundTrip(t *testing.T) {
 	events := func(v *records.Visitor, f func(ipfix.Header, *records.Event)) { v.Event = f }
 	heavies := func(v *records.Visitor, f func(ipfix.Header, *records.HeavyFlow)) { v.HeavyFlow = f }
 
+	spreaders := func(v *records.Visitor, f func(ipfix.Header, *records.Spreader)) { v.Spreader = f }
+	distinct := func(v *records.Visitor, f func(ipfix.Header, *records.Distinct)) { v.Distinct = f }
+	t.Run("distinct", func(t *testing.T) {
+		tmpl, err := records.DistinctTemplate(model)
+		through(t, tmpl, err, distinct, records.Distinct{Origin: origin, Flows: 3, Sources: 2, Destinations: 1 << 40, Start: start, End: start + 5})
+	})
+
 	all := records.FlowOptions{TransitDelay: true, Sampled: true}
 	for _, tuple := range []records.Tuple{v4, v6} {
 		family := records.FamilyOf(tuple.Source)
@@ -117,6 +124,8 @@ func TestRoundTrip(t *testing.T) {
 			through(t, tmpl, err, events, event)
 			tmpl, err = records.HeavyFlowTemplate(model, family)
 			through(t, tmpl, err, heavies, heavy)
+			tmpl, err = records.SpreaderTemplate(model, family)
+			through(t, tmpl, err, spreaders, records.Spreader{Origin: origin, Rank: 1, Source: tuple.Source, Destinations: 900, Start: start, End: start + 5})
 		})
 	}
 	t.Run("event about no flow", func(t *testing.T) {
