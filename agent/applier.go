@@ -119,7 +119,7 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 		return nil, refuse(err)
 	}
 	c.next.result = result
-	if err := errors.Join(c.misnamed(), c.declined(), c.missing(), c.baseless()); err != nil {
+	if err := errors.Join(c.misnamed(), c.declined(), c.missing(), c.baseless(), c.rerouted()); err != nil {
 		return nil, refuse(err)
 	}
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {

@@ -75,6 +75,26 @@ func showMultipath(c *yang.State_Capabilities) {
 	}
 }
 
+// hashesLabels tells whether the kernel's choice among equal IPv6 paths
+// depends on the flow label.
+func hashesLabels() bool {
+	const layer3, inner, custom = 0, 2, 3
+	policy := sysctl8("net/ipv6/fib_multipath_hash_policy")
+	switch {
+	case policy == nil: // no IPv6
+		return false
+	case *policy == custom:
+		data, err := os.ReadFile("/proc/sys/net/ipv6/fib_multipath_hash_fields")
+		if err != nil {
+			return true
+		}
+		const flowLabel = 1 << 3
+		fields, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 32)
+		return err != nil || fields&flowLabel != 0
+	}
+	return *policy == layer3 || *policy == inner
+}
+
 func sysctl8(name string) *uint8 {
 	data, err := os.ReadFile("/proc/sys/" + name)
 	if err != nil {

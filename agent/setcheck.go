@@ -71,3 +71,19 @@ func (c *change) declined() error {
 	}
 	return errors.Join(errs...)
 }
+
+// rerouted refuses marks that would send a packet another way than its flow.
+func (c *change) rerouted() error {
+	if !c.asked() || !hashesLabels() {
+		return nil
+	}
+	for i := range c.next.result.Policies {
+		p := &c.next.result.Policies[i]
+		if p.LabelMark && slices.Contains(c.next.snapshot.Changed.Policies, p.Name) {
+			return &compile.Error{Path: "/ifit/policies/policy[name=" + p.Name + "]/encapsulation/config/mark", Code: compile.Invalid,
+				Reason: "this node chooses among equal paths by the flow label, so that marked packets could leave the path of their flow; " +
+					"net.ipv6.fib_multipath_hash_policy 1 does not"}
+		}
+	}
+	return nil
+}

@@ -144,14 +144,14 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 	pkt.wire_octets = segmented_octets(&pkt);
 	count->octets += pkt.wire_octets;
 
-	if (has(IFIT_FEATURE_CODE_POINTS)) {
+	if (has(IFIT_FEATURES_OF_MARKS)) {
 		read_mark(&pkt, config);
 		if (pkt.marked && (ingress ? has(IFIT_FEATURE_STRIP) : !skb->ingress_ifindex) &&
 		    !admit_foreign(skb, &pkt, count, ingress))
 			return TCX_DROP;
 	}
 	take_time(skb, &pkt, count, ingress);
-	if (ingress && has(IFIT_FEATURE_CODE_POINTS) && pkt.marked)
+	if (ingress && has(IFIT_FEATURES_OF_MARKS) && pkt.marked)
 		pkt.stays = is_delivered_here(skb, &pkt);
 
 	pkt.accepted = 0;
@@ -162,7 +162,7 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		if (has(IFIT_FEATURES_OF_ACTION))
 			act(skb, &pkt, config, count, ingress);
 	}
-	if (has(IFIT_FEATURE_CODE_POINTS) && !end_mark(skb, &pkt, config, count, ingress))
+	if (has(IFIT_FEATURES_OF_MARKS) && !end_mark(skb, &pkt, config, count, ingress))
 		return TCX_DROP;
 	if (in) {
 		take_over(in, &pkt);

@@ -14,7 +14,7 @@ func (c *Compiler) Compile(in Input) (*Result, error) {
 	var p problems
 	r := new(Result)
 	p.node(in.Tree, r)
-	marks, unmark := p.marks(in.Tree.GetDomain().GetMarks())
+	marks := p.marks(in.Tree.GetDomain().GetMarks(), &r.Plan)
 	r.Collectors = p.collectors(in.Tree.GetCollectors())
 	b := &builder{
 		problems: &p, result: r, marks: marks,
@@ -25,7 +25,6 @@ func (c *Compiler) Compile(in Input) (*Result, error) {
 		tree:    in.Tree.GetProbes(),
 	}
 	p.numbering(in.Tree.GetProbes(), in.Probes)
-	r.Plan.Unmark = unmark
 	defined := make(map[*yang.Policy]*definition)
 	policies := in.Tree.GetPolicies()
 	if policies == nil {

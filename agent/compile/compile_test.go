@@ -147,6 +147,23 @@ const (
 	five      = `"source-address": "10.0.0.1", "destination-address": "10.0.0.2", "protocol": 17, "source-port": 1, "destination-port": 2`
 )
 
+// marks writes a mark f of a field with pairs of values.
+func marks(field string, pairs ...uint32) string {
+	var values []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		values = append(values, fmt.Sprintf(`{"unmarked": %d, "config": {"unmarked": %d, "marked": %d}}`, pairs[i], pairs[i], pairs[i+1]))
+	}
+	return fmt.Sprintf(`{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": %q}, "values": {"value": [%s]}}]}}}`,
+		field, strings.Join(values, ","))
+}
+
+func seventeen() (pairs []uint32) {
+	for i := range uint32(17) {
+		pairs = append(pairs, i, 1000+i)
+	}
+	return pairs
+}
+
 func TestRefusals(t *testing.T) {
 	many := func(n int, f func(i int) string) string {
 		out := make([]string, n)
@@ -228,8 +245,16 @@ func TestRefusals(t *testing.T) {
 		{"postcards by hash at ingress", policy("PBT_M", collected, hashed("", span(0, 9)), at(`"interface": "edge", "direction": "INGRESS"`)),
 			p + "/observation-points/observation-point[name=a]/config/direction", compile.NotBuilt, "PBT_M at INGRESS"},
 		{"mark dangles", policy("PBT_M", `"encapsulation": {"config": {"mark": "x"}}`), p + "/encapsulation/config/mark", compile.NotFound, "no mark x"},
-		{"field of a mark", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "FLOW_LABEL"}}]}}}`,
-			"/ifit/domain/marks/mark[name=f]/config/field", compile.NotBuilt, "FLOW_LABEL"},
+		{"field of a mark", marks("MPLS_LABEL"), "/ifit/domain/marks/mark[name=f]/config/field", compile.NotBuilt, "MPLS_LABEL"},
+		{"flag that is cleared", marks("IPV4_RESERVED_FLAG", 1, 0), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=1]/config", compile.Invalid, "the only pair"},
+		{"flag of two bits", marks("IPV4_RESERVED_FLAG", 0, 2), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=0]/config", compile.Invalid, "the only pair"},
+		{"label of 21 bits", marks("FLOW_LABEL", 0, 1<<20), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=0]/config/marked", compile.Invalid, "1048576 is no flow label"},
+		{"unmarked label of 21 bits", marks("FLOW_LABEL", 1<<20, 1), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=1048576]/config/unmarked", compile.Invalid, "is no flow label"},
+		{"no label as a mark", marks("FLOW_LABEL", 5, 0), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=5]/config/marked", compile.Invalid, "has no flow label"},
+		{"label of two labels", marks("FLOW_LABEL", 0, 9, 1, 9), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=1]/config/marked", compile.Invalid, "already stands"},
+		{"mark of a marked label", marks("FLOW_LABEL", 0, 9, 9, 10), "/ifit/domain/marks/mark[name=f]/values/value[unmarked=9]/config/unmarked", compile.Invalid, "itself a marked value"},
+		{"too many labels", marks("FLOW_LABEL", seventeen()...), "/ifit/domain/marks", compile.TooMuch, "17 flow labels"},
+		{"mark without values", policy("PBT_M", `"encapsulation": {"config": {"mark": "f"}}`, collected) + "\x00" + marks("IPV4_RESERVED_FLAG"), p + "/encapsulation/config/mark", compile.Invalid, "has no values"},
 		{"code point not for local use", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "DSCP"}, "values": {"value": [{"unmarked": 1, "config": {"unmarked": 1, "marked": 8}}]}}]}}}`,
 			"/ifit/domain/marks/mark[name=f]/values/value[unmarked=1]/config/marked", compile.Invalid, "pool 2"},
 		{"no inverse", `{"domain": {"marks": {"mark": [{"name": "f", "config": {"name": "f", "field": "DSCP"}, "values": {"value": [
@@ -304,7 +329,8 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := build(tree(t, node, `{"policies": {}}`, tt.part))
+			parts := append([]string{node, `{"policies": {}}`}, strings.Split(tt.part, "\x00")...)
+			_, err := build(tree(t, parts...))
 			if err == nil {
 				t.Fatal("was accepted")
 			}

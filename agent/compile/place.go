@@ -14,7 +14,7 @@ import (
 type builder struct {
 	*problems
 	result  *Result
-	marks   map[string]marking
+	marks   map[string]*mark
 	present []iface
 	known   *yang.Interfaces
 	// probes are the uploaded ones, tree is their configuration.
@@ -48,7 +48,7 @@ func (b *builder) references(d *definition) {
 		switch m, ok := b.marks[d.mark]; {
 		case !ok:
 			b.add(NotFound, path+"/encapsulation/config/mark", "there is no mark %s", d.mark)
-		case m == noMarking():
+		case m.values == 0:
 			b.add(Invalid, path+"/encapsulation/config/mark", "mark %s has no values", d.mark)
 		}
 	}
@@ -71,6 +71,9 @@ func (b *builder) references(d *definition) {
 func (b *builder) place(d *definition, ref flow.PolicyRef) {
 	out := d.Policy
 	out.PolicyRef = ref
+	if m := b.marks[d.mark]; m != nil {
+		out.LabelMark = m.field == plan.MarkLabel
+	}
 	out.Select, out.Probability = b.result.selection(&d.Policy)
 	for _, w := range d.where {
 		if w.iface != "" && b.known.Interface[w.iface] != nil && b.find(w.iface) == nil {
@@ -209,7 +212,9 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	}
 	switch {
 	case actions&plan.ActMark != 0:
-		p.Mark = b.marks[d.mark]
+		if m := b.marks[d.mark]; m != nil {
+			p.MarkField, p.Mark, p.MarkLabels = m.field, m.dscp, m.labels
+		}
 		p.Select, _ = b.result.selection(&d.Policy)
 	case actions&(plan.ActMeter|plan.ActDigest) != 0:
 		p.Select, _ = b.result.selection(&d.Policy)
@@ -276,7 +281,7 @@ func (b *builder) finish() {
 // domainDuties keeps marks inside the domain: as long as the domain has
 // marks, its edges take them off, whether or not a policy is active here.
 func (b *builder) domainDuties() {
-	marks := b.result.Plan.Unmark != noMarking()
+	marks := b.result.Plan.MarkFields() != 0
 	for n := range b.present {
 		i := &b.present[n]
 		if !i.inDomain() {

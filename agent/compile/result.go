@@ -79,7 +79,9 @@ type Policy struct {
 	// Unmarked: postcards are of the packets that Select takes at each node, by
 	// their hash, and no packet is marked (PBT_M).
 	Unmarked bool
-	Sketch   plan.Sketch
+	// LabelMark: packets are marked by another flow label.
+	LabelMark bool
+	Sketch    plan.Sketch
 	// SketchFloor is the rate in octets per second below which no flow is
 	// heavy.
 	SketchFloor uint64

@@ -43,7 +43,7 @@ enum ifit_feature {
 	IFIT_FEATURE_SAMPLE = 1 << 2,	/* some policy selects packets */
 	IFIT_FEATURE_STAMP = 1 << 3,	/* write the arrival time into each packet */
 	IFIT_FEATURE_DELAY = 1 << 4,	/* sum up node transit delay */
-	IFIT_FEATURE_CODE_POINTS = 1 << 5,	/* the domain has marks: some code points are marked ones */
+	IFIT_FEATURE_CODE_POINTS = 1 << 5,	/* some code points are marks of the domain */
 	IFIT_FEATURE_STRIP = 1 << 6,	/* ingress: foreign marks are taken off, or as the next two say */
 	IFIT_FEATURE_DROP_FOREIGN = 1 << 7,	/* packets with them are dropped */
 	IFIT_FEATURE_PASS_FOREIGN = 1 << 8,	/* they are let in */

@@ -12,6 +12,13 @@
 #define BOB_WORDS 7	/* three of header fields, four of payload */
 #define BOB_PAYLOAD 16
 
+#define IP6_ADDRESSES_OFFSET 8
+
+struct ip6_addresses {
+	__u8 saddr[16];
+	__u8 daddr[16];
+};
+
 static __always_inline void bob_mix(__u32 *a, __u32 *b, __u32 *c)
 {
 	*a = (*a - *b - *c) ^ (*c >> 13);
@@ -57,12 +64,11 @@ static __always_inline bool has_packet_id(const struct packet *pkt)
 /* Collects what is hashed; false when the packet is too short for that. */
 static __always_inline bool invariants(struct __sk_buff *skb, const struct packet *pkt, __u32 in[BOB_WORDS])
 {
-	const struct ifit_flow_id *id = &pkt->key.id;
 	__u8 *octets = (__u8 *)in;
 
 	if (!has_packet_id(pkt) || bpf_skb_load_bytes(skb, pkt->transport, &in[3], BOB_PAYLOAD) < 0)
 		return false;
-	if (id->family == 4) {
+	if (pkt->key.id.family == 4) {
 		struct iphdr iph;
 
 		if (bpf_skb_load_bytes(skb, pkt->network, &iph, sizeof(iph)) < 0)
@@ -74,19 +80,23 @@ static __always_inline bool invariants(struct __sk_buff *skb, const struct packe
 	} else {
 		/* On-path headers come and go, so the length is that of the payload. */
 		__u32 length = pkt->octets - (pkt->transport - pkt->network);
+		/* Of the key's addresses some policies read the prefix alone. */
+		struct ip6_addresses addresses;
 
+		if (bpf_skb_load_bytes(skb, pkt->network + IP6_ADDRESSES_OFFSET, &addresses, sizeof(addresses)) < 0)
+			return false;
 		octets[0] = length >> 8;
 		octets[1] = length;
-		octets[2] = id->saddr[9];
-		octets[3] = id->saddr[10];
-		octets[4] = id->saddr[13];
-		octets[5] = id->saddr[14];
-		octets[6] = id->saddr[15];
-		octets[7] = id->daddr[9];
-		octets[8] = id->daddr[10];
-		octets[9] = id->daddr[13];
-		octets[10] = id->daddr[14];
-		octets[11] = id->daddr[15];
+		octets[2] = addresses.saddr[9];
+		octets[3] = addresses.saddr[10];
+		octets[4] = addresses.saddr[13];
+		octets[5] = addresses.saddr[14];
+		octets[6] = addresses.saddr[15];
+		octets[7] = addresses.daddr[9];
+		octets[8] = addresses.daddr[10];
+		octets[9] = addresses.daddr[13];
+		octets[10] = addresses.daddr[14];
+		octets[11] = addresses.daddr[15];
 	}
 	return true;
 }

@@ -16,6 +16,7 @@
 #define VLAN_VID_MASK 0x0fff
 #define MAX_VLAN_TAGS 2
 
+#define IP_RESERVED 0x8000
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
 #define IP6_OFFSET 0xfff8

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Marks (PBT-M): a packet that carries a marked DSCP gives a postcard at every
- * node of the domain. ECN is never touched.
+ * Marks (PBT-M): a packet that carries a mark gives a postcard at every node
+ * of the domain. A mark is a code point, IPv4's reserved flag or an IPv6 flow
+ * label. ECN is never touched.
  */
 #pragma once
 
@@ -12,7 +13,10 @@
 #include "node.h"
 
 #define ECN_MASK 0x03
+#define IPV4_FLAGS_OFFSET 6
 #define IPV4_CHECKSUM_OFFSET 10
+
+#define MARKED_BY(field) (1 << (field))
 
 /* Marked values of each slot; belongs to one load of a program. */
 struct {
@@ -20,22 +24,50 @@ struct {
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__uint(max_entries, IFIT_POLICIES);
 	__type(key, __u32);
-	__type(value, struct ifit_marks);
+	__type(value, struct ifit_slot_marks);
 } slot_marks SEC(".maps");
 
+#define NO_LABEL 0xffffffffU	/* labels have 20 bits */
+
+/* The label that stands for a marked one; NO_LABEL for a label that is no mark. */
+static __always_inline __u32 unmarked_label(const struct ifit_node *config, __u32 label)
+{
+	__u32 labels = config->unmark_labels;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < 2 * IFIT_LABEL_MARKS && i < labels; i++) {
+		if (config->unmark_label[i].marked == label)
+			return config->unmark_label[i].unmarked;
+	}
+	return NO_LABEL;
+}
+
 /*
- * Finds the code point before marking, which is the packet's code point for
- * everything else: a mark must not make a flow of its own.
+ * Finds the values before marking, which are the packet's for everything else:
+ * a mark must not make a flow of its own.
  */
 static __always_inline void read_mark(struct packet *pkt, const struct ifit_node *config)
 {
-	__u8 unmarked = config->unmark.dscp[pkt->dscp & 63];
-
 	pkt->ipv4 = pkt->key.id.family == 4;
 	pkt->wire_dscp = pkt->dscp;
-	pkt->marked = unmarked != IFIT_NO_MARK;
-	if (pkt->marked)
-		pkt->dscp = unmarked & 63;
+	if (has(IFIT_FEATURE_CODE_POINTS)) {
+		__u8 unmarked = config->unmark.dscp[pkt->dscp & 63];
+
+		if (unmarked != IFIT_NO_MARK) {
+			pkt->marked |= MARKED_BY(IFIT_MARK_DSCP);
+			pkt->dscp = unmarked & 63;
+		}
+	}
+	if (has(IFIT_FEATURE_FLAG_MARKS) && pkt->flagged && config->unmark_flag)
+		pkt->marked |= MARKED_BY(IFIT_MARK_FLAG);
+	if (has(IFIT_FEATURE_LABEL_MARKS) && !pkt->ipv4) {
+		__u32 unmarked = unmarked_label(config, pkt->flow_label);
+
+		if (unmarked != NO_LABEL) {
+			pkt->marked |= MARKED_BY(IFIT_MARK_LABEL);
+			pkt->flow_label = unmarked;
+		}
+	}
 }
 
 /*
@@ -66,10 +98,42 @@ static __always_inline bool write_dscp(struct __sk_buff *skb, struct packet *pkt
 	return true;
 }
 
-/* Takes the mark off; a packet whose mark stays on must not leave the domain. */
+/* Sets or clears the reserved flag of an IPv4 header, whose checksum goes with it. */
+static __always_inline bool write_flag(struct __sk_buff *skb, const struct packet *pkt, bool set)
+{
+	__be16 before, after;
+
+	if (bpf_skb_load_bytes(skb, pkt->network + IPV4_FLAGS_OFFSET, &before, sizeof(before)) < 0)
+		return false;
+	after = set ? before | bpf_htons(IP_RESERVED) : before & ~bpf_htons(IP_RESERVED);
+	return bpf_skb_store_bytes(skb, pkt->network + IPV4_FLAGS_OFFSET, &after, sizeof(after), 0) == 0 &&
+	       bpf_l3_csum_replace(skb, pkt->network + IPV4_CHECKSUM_OFFSET, before, after, 2) == 0;
+}
+
+#define LABEL_MASK 0xfffffU
+
+/* Writes the flow label of an IPv6 header, which no checksum of the packet covers. */
+static __always_inline bool write_label(struct __sk_buff *skb, const struct packet *pkt, __u32 label)
+{
+	__be32 head;
+
+	if (bpf_skb_load_bytes(skb, pkt->network, &head, sizeof(head)) < 0)
+		return false;
+	head = (head & ~bpf_htonl(LABEL_MASK)) | bpf_htonl(label & LABEL_MASK);
+	return bpf_skb_store_bytes(skb, pkt->network, &head, sizeof(head), BPF_F_RECOMPUTE_CSUM) == 0;
+}
+
+/* Takes all marks off; a packet whose mark stays on must not leave the domain. */
 static __always_inline bool unmark(struct __sk_buff *skb, struct packet *pkt)
 {
-	pkt->marked = false;
+	__u8 marked = pkt->marked;
+
+	pkt->marked = 0;
+	if (has(IFIT_FEATURE_FLAG_MARKS) && marked & MARKED_BY(IFIT_MARK_FLAG) && !write_flag(skb, pkt, false))
+		return false;
+	if (has(IFIT_FEATURE_LABEL_MARKS) && marked & MARKED_BY(IFIT_MARK_LABEL) &&
+	    !write_label(skb, pkt, pkt->flow_label))
+		return false;
 	return write_dscp(skb, pkt, pkt->dscp);
 }
 
@@ -145,20 +209,50 @@ static __always_inline bool is_markable(const struct packet *pkt)
 	return daddr[0] != 0xff && !(daddr[0] == 0xfe && (daddr[1] & 0xc0) == 0x80);
 }
 
+#define NO_VALUE 0xffffffffU
+
+/* What the field of a policy's mark must hold then; NO_VALUE for packets that cannot have the mark. */
+static __always_inline __u32 marked_value(const struct ifit_slot_marks *marks, const struct packet *pkt)
+{
+	__u8 mark;
+
+	if (has(IFIT_FEATURE_FLAG_MARKS) && marks->field == IFIT_MARK_FLAG)
+		return pkt->ipv4 ? 1 : NO_VALUE;
+	if (has(IFIT_FEATURE_LABEL_MARKS) && marks->field == IFIT_MARK_LABEL) {
+#pragma clang loop unroll(disable)
+		for (__u32 i = 0; i < IFIT_LABEL_MARKS && i < marks->labels; i++) {
+			if (!pkt->ipv4 && marks->label[i].unmarked == pkt->flow_label)
+				return marks->label[i].marked;
+		}
+		return NO_VALUE;
+	}
+	mark = marks->values.dscp[pkt->dscp & 63];
+	return mark == IFIT_NO_MARK ? NO_VALUE : mark & 63;
+}
+
+static __always_inline bool write_mark(struct __sk_buff *skb, struct packet *pkt, __u32 field, __u32 value)
+{
+	if (has(IFIT_FEATURE_FLAG_MARKS) && field == IFIT_MARK_FLAG)
+		return write_flag(skb, pkt, true);
+	if (has(IFIT_FEATURE_LABEL_MARKS) && field == IFIT_MARK_LABEL)
+		return write_label(skb, pkt, value);
+	return write_dscp(skb, pkt, value);
+}
+
 /* Marks the packet for one policy; false when that policy cannot. */
 static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt, __u32 slot)
 {
 	struct ifit_policy_counters *count;
-	const struct ifit_marks *marks;
-	__u8 mark;
+	const struct ifit_slot_marks *marks;
+	__u32 value;
 
 	slot &= IFIT_POLICIES - 1;
 	count = slot_counters(slot);
 	marks = bpf_map_lookup_elem(&slot_marks, &slot);
 	if (!count || !marks)
 		return false;
-	mark = marks->dscp[pkt->dscp & 63];
-	if (mark == IFIT_NO_MARK || !is_markable(pkt)) {
+	value = marked_value(marks, pkt);
+	if (value == NO_VALUE || !is_markable(pkt)) {
 		count->no_mark += pkt->segments;
 		return false;
 	}
@@ -170,9 +264,9 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt, 
 		count->lease_expired += pkt->segments;
 		return false;
 	}
-	if (!write_dscp(skb, pkt, mark & 63))
+	if (!write_mark(skb, pkt, marks->field, value))
 		return false;
-	pkt->marked = true;
+	pkt->marked |= MARKED_BY(marks->field & 3);
 	pkt->stays = is_delivered_here(skb, pkt);
 	count->marked += pkt->segments;
 	return true;

@@ -8,7 +8,7 @@ struct packet {
 	/* Zero until something is found: begin_packet clears these and no others. */
 	struct ifit_flow_key key;	/* the 5-tuple; the rest by complete_key */
 	__u64 arrival;	/* monotonic; 0 when the packet has no arrival stamp. First, so that what is cleared is aligned */
-	__u32 flow_label;
+	__u32 flow_label;	/* before marking */
 	__u32 mpls;	/* top label stack entry */
 	__u16 vlan;	/* of the outermost tag */
 	__u16 customer_vlan;	/* of the tag behind it */
@@ -18,8 +18,8 @@ struct packet {
 	bool truncated;	/* the transport header is cut off */
 	bool labelled;	/* behind MPLS labels */
 	bool segment_routed;	/* has a segment routing header: the destination is the active segment */
-	bool marked;
-	bool stays;	/* ingress: delivered here; these two with IFIT_FEATURE_CODE_POINTS alone */
+	__u8 marked;	/* fields that carry a mark: 1 << enum ifit_mark_field */
+	bool stays;	/* ingress: delivered here; these two with IFIT_FEATURES_OF_MARKS alone */
 	bool tcp;	/* a whole TCP header was read */
 	bool flagged;	/* IPv4's reserved flag is set; where that is a mark alone */
 

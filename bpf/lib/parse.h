@@ -150,6 +150,8 @@ static __always_inline int parse_ipv4(struct hdr_cursor *cur, const struct __sk_
 	pkt->ttl = iph->ttl;
 	pkt->transport = pkt->network + size;
 
+	if (has(IFIT_FEATURE_FLAG_MARKS))
+		pkt->flagged = iph->frag_off & bpf_htons(IP_RESERVED);
 	frag = iph->frag_off & bpf_htons(IP_MF | IP_OFFSET);
 	if (frag) {
 		pkt->fragment = true;

@@ -39,11 +39,12 @@ type PointDelta struct {
 
 // Diff compares two plans. Both list their points by ascending ID.
 func Diff(have, want Plan) Delta {
-	d := Delta{Node: have.Unmark != want.Unmark || have.MaxFlows != want.MaxFlows ||
+	d := Delta{Node: have.Unmark != want.Unmark || have.UnmarkFlag != want.UnmarkFlag ||
+		!slices.Equal(have.UnmarkLabels, want.UnmarkLabels) || have.MaxFlows != want.MaxFlows ||
 		have.MaxPostcards != want.MaxPostcards || have.MaxSelected != want.MaxSelected}
-	// Every program must tell marked code points from others now, or ask
+	// Every program must tell marked values from others now, or ask
 	// whether it may select.
-	everywhere := have.HasMarks() != want.HasMarks() || (have.MaxSelected > 0) != (want.MaxSelected > 0)
+	everywhere := have.MarkFields() != want.MarkFields() || (have.MaxSelected > 0) != (want.MaxSelected > 0)
 	i, j := 0, 0
 	for i < len(have.Points) || j < len(want.Points) {
 		switch {

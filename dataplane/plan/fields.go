@@ -25,7 +25,7 @@ func (p *Point) ReadFields() KeyField {
 			fields |= policy.Rules[j].reads()
 		}
 		if policy.Select.Algorithm.IsHash() {
-			fields |= KeySourceAddress | KeyDestinationAddress | KeyProtocol
+			fields |= KeyProtocol
 		}
 	}
 	if p.Postcards {

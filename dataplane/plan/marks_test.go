@@ -44,6 +44,18 @@ func TestMarksThatNobodyTakesOff(t *testing.T) {
 		{"no values", func(p *Plan) { p.Points[0].Policies[0].Mark = none() }, "marks no code point"},
 		{"beyond the code points", func(p *Plan) { p.Unmark[7] = 64 }, "stands for code point 64"},
 		{"a mark of a mark", func(p *Plan) { p.Unmark[7] = 3 }, "which is a mark itself"},
+		{"a flag that nothing clears", func(p *Plan) { p.Points[0].Policies[0].MarkField = MarkFlag }, "nothing clears"},
+		{"no labels", func(p *Plan) { p.Points[0].Policies[0].MarkField = MarkLabel }, "marks no flow label"},
+		{"a label that nothing restores", func(p *Plan) {
+			p.Points[0].Policies[0].MarkField, p.Points[0].Policies[0].MarkLabels = MarkLabel, []LabelMark{{0, 7}}
+			p.UnmarkLabels = []LabelMark{{1, 7}}
+		}, "no unmarking turns back"},
+		{"a label of 21 bits", func(p *Plan) { p.UnmarkLabels = []LabelMark{{0, 1 << 20}} }, "20 bits"},
+		{"label 0 as a mark", func(p *Plan) { p.UnmarkLabels = []LabelMark{{5, 0}} }, "0 is none"},
+		{"a label twice", func(p *Plan) { p.UnmarkLabels = []LabelMark{{1, 7}, {2, 7}} }, "twice or out of order"},
+		{"a label of a marked label", func(p *Plan) { p.UnmarkLabels = []LabelMark{{9, 7}, {1, 9}} }, "a mark itself"},
+		{"too many labels", func(p *Plan) { p.UnmarkLabels = make([]LabelMark, MaxLabelMarks+1) }, "at most 16"},
+		{"an unknown field", func(p *Plan) { p.Points[0].Policies[0].MarkField = 9 }, "field 9"},
 	} {
 		p := marked()
 		c.change(&p)
@@ -64,6 +76,16 @@ func TestDiffOfMarks(t *testing.T) {
 	}
 	if d := Diff(with, more); !d.Node || len(d.Change) != 0 {
 		t.Errorf("another mark: %+v", d)
+	}
+	flag := with
+	flag.UnmarkFlag = true
+	if d := Diff(with, flag); !d.Node || len(d.Change) != 1 || !d.Change[0].Reload {
+		t.Errorf("the first mark of another field: %+v", d)
+	}
+	label, other := with, with
+	label.UnmarkLabels, other.UnmarkLabels = []LabelMark{{0, 7}}, []LabelMark{{0, 8}}
+	if d := Diff(label, other); !d.Node || len(d.Change) != 0 {
+		t.Errorf("another label: %+v", d)
 	}
 }
 

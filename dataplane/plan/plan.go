@@ -23,6 +23,10 @@ type Plan struct {
 	// domain; NoMark where the code point is no mark. The zero value has no
 	// marks.
 	Unmark [64]uint8
+	// UnmarkFlag: IPv4's reserved flag is a mark of the domain.
+	UnmarkFlag bool
+	// UnmarkLabels are the flow labels that are marks, by ascending mark.
+	UnmarkLabels []LabelMark
 	// MaxFlows is the number of places in each flow table of a point.
 	MaxFlows uint32
 	// MaxPostcards bounds postcards per second that this node emits; 0 does

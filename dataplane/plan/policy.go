@@ -89,8 +89,13 @@ type Policy struct {
 	Flows  []flow.ID
 	Rules  []Rule
 	Select Selection
-	// Mark maps an unmarked DSCP to the marked one, NoMark where it has none.
+	// MarkField is the field that ActMark changes.
+	MarkField MarkField
+	// Mark maps an unmarked DSCP to the marked one, NoMark where it has none
+	// (MarkDSCP).
 	Mark [64]uint8
+	// MarkLabels are the flow labels that can be marked (MarkLabel).
+	MarkLabels []LabelMark
 	// Sketch is set with ActSketch.
 	Sketch Sketch
 	// Triggers are set with ActEvent.

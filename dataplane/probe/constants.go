@@ -1,8 +1,6 @@
 package probe
 
 import (
-	"github.com/cilium/ebpf"
-
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
@@ -15,7 +13,7 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		Policies:  uint32(len(p.Policies)),
 		Direction: uint32(p.ID.Direction),
 	}
-	features := pointFeatures(p, whole.HasMarks())
+	features := pointFeatures(p, whole.MarkFields())
 	for slot := range p.Policies {
 		policy := &p.Policies[slot]
 		bit := uint64(1) << slot
@@ -115,16 +113,24 @@ func layerFeatures(p *plan.Point, c *point.BPFIfitPoint) (f point.BPFIfitFeature
 }
 
 // pointFeatures are those that a point has whatever its policies are; marks
-// tells whether the domain has any.
-func pointFeatures(p *plan.Point, marks bool) point.BPFIfitFeature {
+// are the fields in which the domain has any.
+func pointFeatures(p *plan.Point, marks plan.MarkFields) point.BPFIfitFeature {
 	var f point.BPFIfitFeature
 	if p.Stamp && p.ID.Direction == flow.Ingress {
 		f |= point.BPFIfitFeatureIFIT_FEATURE_STAMP
 	}
-	if !marks {
+	if marks == 0 {
 		return f
 	}
-	f |= point.BPFIfitFeatureIFIT_FEATURE_CODE_POINTS
+	if marks.Has(plan.MarkDSCP) {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_CODE_POINTS
+	}
+	if marks.Has(plan.MarkFlag) {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_FLAG_MARKS
+	}
+	if marks.Has(plan.MarkLabel) {
+		f |= point.BPFIfitFeatureIFIT_FEATURE_LABEL_MARKS
+	}
 	if p.Postcards {
 		f |= point.BPFIfitFeatureIFIT_FEATURE_POSTCARD
 	}
@@ -154,17 +160,6 @@ func triggerFeatures(triggers []plan.Trigger) (f point.BPFIfitFeature) {
 		}
 	}
 	return f
-}
-
-// slotMarks are the contents of the map of marks.
-func slotMarks(policies []plan.Policy) []ebpf.MapKV {
-	var out []ebpf.MapKV
-	for slot := range policies {
-		if policies[slot].Actions&plan.ActMark != 0 {
-			out = append(out, ebpf.MapKV{Key: uint32(slot), Value: point.BPFIfitMarks{Dscp: policies[slot].Mark}})
-		}
-	}
-	return out
 }
 
 func algorithm(a plan.Algorithm) point.BPFIfitAlgorithm {

@@ -194,12 +194,7 @@ func (n *node) close() {
 // configFor is the configuration that a plan asks for, apart from triggers.
 func (n *node) configFor(p *plan.Plan) point.BPFIfitNode {
 	c := n.config
-	for dscp := range c.Unmark.Dscp {
-		c.Unmark.Dscp[dscp] = plan.NoMark
-		if unmarked, ok := p.UnmarkedDSCP(uint8(dscp)); ok {
-			c.Unmark.Dscp[dscp] = unmarked
-		}
-	}
+	unmarking(&c, p)
 	c.Postcards = limit(uint64(p.MaxPostcards), postcardBurst)
 	c.Selected = limit(p.MaxSelected, selectedBurst)
 	c.Events.IntervalNs, c.Events.BurstNs = uint64(time.Second)/maxEvents, uint64(eventBurst)
@@ -209,11 +204,7 @@ func (n *node) configFor(p *plan.Plan) point.BPFIfitNode {
 // widen adds to a configuration what only the former one has: while programs
 // are being exchanged, marks and triggers of either plan are known.
 func widen(next, former point.BPFIfitNode) point.BPFIfitNode {
-	for dscp, unmarked := range former.Unmark.Dscp {
-		if next.Unmark.Dscp[dscp] == plan.NoMark {
-			next.Unmark.Dscp[dscp] = unmarked
-		}
-	}
+	widenUnmarking(&next, &former)
 	next.DelayTriggers |= former.DelayTriggers
 	next.NewFlowTriggers |= former.NewFlowTriggers
 	next.PathChangeTriggers |= former.PathChangeTriggers

@@ -3,6 +3,7 @@
 package source_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -116,7 +117,9 @@ type domain struct {
 	right   *wire
 }
 
-func newDomain(t *testing.T) *domain {
+func newDomain(t *testing.T) *domain { return newDomainOf(t, plan.MarkDSCP) }
+
+func newDomainOf(t *testing.T, field plan.MarkField) *domain {
 	d := &domain{line: probetest.NewLine(t, 2)}
 	for i, r := range d.line.Routers {
 		edge := r.Left
@@ -129,12 +132,12 @@ func newDomain(t *testing.T) *domain {
 			in := plan.Point{
 				ID: plan.PointID{Ifindex: ifindex, Direction: flow.Ingress}, Interface: names[ifindex],
 				Role: plan.RoleCore, Stamp: true, Unmark: true,
-				Policies: []plan.Policy{probetest.Marking(plan.ActPostcard)},
+				Policies: []plan.Policy{probetest.MarkingIn(field, plan.ActPostcard)},
 			}
 			out := plan.Point{
 				ID: plan.PointID{Ifindex: ifindex, Direction: flow.Egress}, Interface: names[ifindex],
 				Role: plan.RoleCore, Postcards: true,
-				Policies: []plan.Policy{probetest.Marking(plan.ActPostcard)},
+				Policies: []plan.Policy{probetest.MarkingIn(field, plan.ActPostcard)},
 			}
 			if ifindex == edge {
 				in.Role, in.StripForeign = plan.RoleEdge, true
@@ -143,7 +146,7 @@ func newDomain(t *testing.T) *domain {
 			}
 			points = append(points, in, out)
 		}
-		d.engines[i] = r.Open(t, probetest.MarkPlan(points...))
+		d.engines[i] = r.Open(t, probetest.FieldPlan(points...))
 		d.cards[i] = readPostcards(t, d.engines[i])
 	}
 	d.left = openWire(t, d.line.Left, probetest.RightName, d.line.Routers[0].NS, probetest.LeftName)
@@ -196,6 +199,72 @@ func TestMarkedPacketsThroughADomain(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Marks in other fields than the code point give the same postcards, and leave
+// no trace behind.
+func TestMarksOfOtherFieldsThroughADomain(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		field  plan.MarkField
+		family int
+		// change makes what no node of the domain marks; foreign carries a mark
+		// when it comes.
+		foreign, other func(*packet.Spec)
+	}{
+		{"reserved flag", plan.MarkFlag, 4, func(s *packet.Spec) { s.Fragment |= 0x8000 }, nil},
+		{"flow label", plan.MarkLabel, 6, func(s *packet.Spec) { s.FlowLabel = probetest.MarkLabel0 }, func(s *packet.Spec) { s.FlowLabel = 77 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDomainOf(t, c.field)
+			if err := d.engines[0].RenewLease(probetest.MarkPolicy, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			for number := range 100 {
+				plain := d.packet(c.family, number, 10)
+				sent, marked := plain, true
+				switch number % 3 {
+				case 1:
+					c.foreign(&sent)
+				case 2:
+					if c.other != nil {
+						c.other(&plain)
+						sent, marked = plain, false
+					}
+				}
+				d.left.send(t, sent)
+				want := plain
+				want.HopLimit = 62
+				if seen := d.right.receive(t); !bytes.Equal(seen.IP, want.Packet()) {
+					t.Fatalf("packet %d arrived as %x, want %x", number, seen.IP, want.Packet())
+				}
+				if !marked {
+					continue
+				}
+				id, err := packetid.Of(plain.Packet())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, r := range d.line.Routers {
+					if card := d.cards[i].next(t); card.PacketID != id || card.DSCP != 10 || card.EgressIfindex != r.Right {
+						t.Fatalf("packet %d, id %#x, router %d: %+v", number, id, i, card)
+					}
+				}
+			}
+			// The other family cannot carry the mark, and is counted.
+			d.left.send(t, d.packet(10-c.family, 1, 0))
+			d.right.receive(t)
+			counters, err := d.engines[0].PolicyCounters()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range counters {
+				if n.Point.Direction == flow.Ingress && n.Point.Ifindex == d.line.Routers[0].Left && n.NoMark == 0 {
+					t.Errorf("%+v: a packet of the other family is missing", n)
+				}
+			}
+		})
 	}
 }
 

@@ -76,3 +76,27 @@ func UDP(destination string, dscp uint8) packet.Spec {
 	}
 	return s
 }
+
+// MarkLabel0 and MarkLabel5 are the marks of flow labels 0 and 5 in FieldPlan.
+const MarkLabel0, MarkLabel5 = 0xabcde, 0x12345
+
+func labelMarks() []plan.LabelMark {
+	return []plan.LabelMark{{Unmarked: 5, Marked: MarkLabel5}, {Unmarked: 0, Marked: MarkLabel0}}
+}
+
+// FieldPlan is a plan for a domain with marks in all fields.
+func FieldPlan(points ...plan.Point) plan.Plan {
+	p := MarkPlan(points...)
+	p.UnmarkFlag, p.UnmarkLabels = true, labelMarks()
+	return p
+}
+
+// MarkingIn is a policy about packets marked in a field.
+func MarkingIn(field plan.MarkField, actions plan.Action) plan.Policy {
+	p := Marking(actions)
+	p.MarkField = field
+	if field == plan.MarkLabel {
+		p.MarkLabels = labelMarks()
+	}
+	return p
+}

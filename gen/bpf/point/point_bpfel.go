@@ -269,14 +269,20 @@ type BPFIfitLive struct {
 	LeaseNs [64]uint64
 }
 
-type BPFIfitMarks struct {
-	_    structs.HostLayout
-	Dscp [64]uint8
-}
+type BPFIfitMarkField uint32
+
+const (
+	BPFIfitMarkFieldIFIT_MARK_DSCP  BPFIfitMarkField = 0
+	BPFIfitMarkFieldIFIT_MARK_FLAG  BPFIfitMarkField = 1
+	BPFIfitMarkFieldIFIT_MARK_LABEL BPFIfitMarkField = 2
+)
 
 type BPFIfitNode struct {
-	_            structs.HostLayout
-	Unmark       BPFIfitMarks
+	_      structs.HostLayout
+	Unmark struct {
+		_    structs.HostLayout
+		Dscp [64]uint8
+	}
 	UnmarkLabels uint32
 	UnmarkFlag   uint32
 	UnmarkLabel  [32]struct {
@@ -561,6 +567,21 @@ type BPFIfitSlot struct {
 	Algorithm  BPFIfitAlgorithm
 	State      uint32
 	FlowFields uint32
+}
+
+type BPFIfitSlotMarks struct {
+	_      structs.HostLayout
+	Field  BPFIfitMarkField
+	Labels uint32
+	Values struct {
+		_    structs.HostLayout
+		Dscp [64]uint8
+	}
+	Label [16]struct {
+		_        structs.HostLayout
+		Unmarked uint32
+		Marked   uint32
+	}
 }
 
 type BPFIfitTcpFlow struct {
