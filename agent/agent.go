@@ -138,6 +138,8 @@ func (a *Agent) assemble(cfg Config) error {
 		return err
 	}
 	a.drainer = newDrainer(flows, a.counters, a.meter, a.log)
+	connections := source.NewTCP(a.engine)
+	a.drainer.ahead = func() error { return connections.Read(a.exporter.TCPHealth) }
 	lease := &leases{engine: a.engine, current: current, log: a.log}
 	heavy := newHeavyFlows(source.NewSketches(a.engine, a.log), current, a.exporter)
 	apply.drain = a.drainer.once

@@ -49,8 +49,12 @@ func meterPolicies(r *compile.Result, place func(policy uint32) *meter.Totals) [
 	return out
 }
 
-// observesElsewhere: postcards of packets that were counted as they arrived.
+// observesElsewhere: postcards of packets that were counted as they arrived,
+// and points that only follow connections of the node itself.
 func observesElsewhere(p *compile.Policy, at compile.Point) bool {
+	if at.Actions == plan.ActTCP {
+		return true
+	}
 	return p.Technique == yang.TECHNIQUE_PBT_M && !p.Unmarked && at.Direction == flow.Egress
 }
 

@@ -24,6 +24,8 @@ type drainer struct {
 	meter   *meter.Meter
 	since   time.Time // the meter's clock counts from here
 	log     *slog.Logger
+	// ahead reads what names rule sets that a drain may forget; nil for nothing.
+	ahead func() error
 	// changed tells of a new interval.
 	changed chan time.Duration
 
@@ -65,6 +67,11 @@ func (d *drainer) Run(ctx context.Context) error {
 // once drains all tables. A failure leaves the records for the next time.
 func (d *drainer) once() {
 	now := time.Since(d.since)
+	if d.ahead != nil {
+		if err := d.ahead(); err != nil {
+			d.log.Error("the health of TCP connections could not be read", "error", err)
+		}
+	}
 	flows := make(map[uint32]uint32)
 	err := d.records.DrainInto(d.journal, func(r *flow.Record) {
 		if !r.Sampled {

@@ -119,6 +119,7 @@ func addCounters(sum, c *probe.PolicyCounters) {
 	sum.Postcards += c.Postcards
 	sum.PostcardsSuppressed += c.PostcardsSuppressed
 	sum.PostcardsLost += c.PostcardsLost
+	sum.TCP.Add(&c.TCP)
 	sum.NoHash += c.NoHash
 	sum.NoHashSegments += c.NoHashSegments
 	sum.FlowsRefused += c.FlowsRefused

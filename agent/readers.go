@@ -65,6 +65,7 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	r.reactions.show(name, s)
 	showSelection(p, &kernel, s)
 	showMarking(p, &kernel, s)
+	showTCPHealth(p, &kernel.TCP, view.points, s)
 	r.programs(p, view, s)
 	r.hits(p, out)
 	if p.Technique == yang.TECHNIQUE_CUSTOM_PROBE {

@@ -141,6 +141,7 @@ func exact(id, leaves string) string {
 const (
 	withDelay = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TRANSIT_DELAY"]}}`
 
+	health    = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TCP_HEALTH"]}}`
 	marked    = `"encapsulation": {"config": {"mark": "m"}}`
 	collected = `"data-export": {"config": {"collector": ["c"]}}`
 	p         = "/ifit/policies/policy[name=p]"
@@ -187,6 +188,13 @@ func TestRefusals(t *testing.T) {
 		{"leaf of another technique", policy("FLOW_METERING", marked), p + "/encapsulation/config/mark", compile.NotBuilt, "not built"},
 		{"triggers of a metering policy", policy("FLOW_METERING", trigger(`"metric": "NEW_FLOW"`)), p + "/triggers/trigger[name=t]/config/name", compile.NotBuilt, "not built"},
 		{"data element", policy("FLOW_METERING", `"data-selection": {"config": {"data-element": ["QUEUE_DEPTH"]}}`), p + "/data-selection/config/data-element", compile.NotBuilt, "QUEUE_DEPTH"},
+		{"health of no TCP", policy("FLOW_METERING", health, rules(rule(1, `, "protocol": 17`))), p + "/flow-selection", compile.Invalid, "no TCP"},
+		{"health of TCP that is denied", policy("FLOW_METERING", health, rules(rule(1, `, "protocol": 6, "action": "DENY"`)+","+rule(2, ""))), p + "/flow-selection", compile.Invalid, "no TCP"},
+		{"health of listed flows without TCP", policy("FLOW_METERING", health, flows(exact("f", five))), p + "/flow-selection", compile.Invalid, "no TCP"},
+		{"health of some packets", policy("FLOW_METERING", health, selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)), p + "/packet-selection/config/algorithm", compile.Invalid, "all packets of a connection"},
+		{"health where delay is measured", policy("FLOW_METERING", chosen("FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TCP_HEALTH", "TRANSIT_DELAY")), p + "/data-selection/config/data-element", compile.Invalid, "take two policies"},
+		{"health of what a tunnel carries", policy("FLOW_METERING", health, `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.Invalid, "outermost"},
+		{"health in a sketch", policy("FLOW_SKETCH", health), p + "/data-selection/config/data-element", compile.NotBuilt, "TCP_HEALTH"},
 		{"fewer data elements", policy("FLOW_METERING", chosen("OCTET_COUNT")), p + "/data-selection/config/data-element", compile.NotBuilt, "always hold FLOW_KEYS, PACKET_COUNT; choosing fewer is not built in this release"},
 		{"fewer data elements of postcards", policy("PBT_M", marked, chosen("NODE_ID")), p + "/data-selection/config/data-element", compile.NotBuilt, "records of PBT_M always hold TTL, FLOW_KEYS, PACKET_ID"},
 		{"fewer data elements of a sketch", policy("FLOW_SKETCH", chosen("FLOW_KEYS")), p + "/data-selection/config/data-element", compile.NotBuilt, "always hold PACKET_COUNT, OCTET_COUNT"},
@@ -355,6 +363,7 @@ func TestPrivateElementsNeedAnEnterpriseNumber(t *testing.T) {
 		policy("PBT_M", marked, exported(`"collector": ["c"]`)),
 		policy("FLOW_SKETCH", exported(`"collector": ["c"]`)),
 		policy("FLOW_METERING", exported(`"collector": ["c"]`), withDelay),
+		policy("FLOW_METERING", exported(`"collector": ["c"]`), health),
 	} {
 		in := tree(t, node, part)
 		in.Domain.Config.EnterpriseNumber = nil

@@ -98,6 +98,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	d.Elements = p.elements(path+"/data-selection/config/data-element", &technique, d.Technique,
 		in.GetDataSelection().GetConfig().GetDataElement())
 	d.needed = technique.always
+	p.health(path, d)
 	p.directions(d)
 	return d
 }
@@ -187,7 +188,7 @@ func (p *problems) directions(d *definition) {
 func (d *definition) has(direction flow.Direction) bool {
 	switch d.Technique {
 	case yang.TECHNIQUE_FLOW_METERING:
-		return direction == flow.Egress || !slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY)
+		return direction == flow.Egress || !d.measuresDeparture()
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		return watches(d.Triggers, direction)
 	case yang.TECHNIQUE_PBT_M:

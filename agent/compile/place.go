@@ -42,6 +42,8 @@ func (b *builder) references(d *definition) {
 			b.add(Invalid, path+"/data-export/config/collector", "records of %s consist of private Information Elements, %s", d.Technique, unset)
 		case slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY):
 			b.add(Invalid, path+"/data-selection/config/data-element", "TRANSIT_DELAY is a private Information Element, %s", unset)
+		case d.choseHealth():
+			b.add(Invalid, path+"/data-selection/config/data-element", "records of TCP_HEALTH consist of private Information Elements, %s", unset)
 		}
 	}
 	if d.mark != "" {
@@ -149,14 +151,21 @@ func (b *builder) actions(d *definition, i *iface, direction flow.Direction) pla
 // metering counts at ingress unless delay is asked for, which is only known
 // at egress: never at both by default, so that nothing counts twice.
 func (d *definition) metering(asked, byDefault bool, direction flow.Direction) plan.Action {
-	delay := slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY)
-	if !asked && (!byDefault || delay != (direction == flow.Egress)) {
+	if !asked && byDefault && direction == flow.Egress && d.choseHealth() && d.LocalOriginated {
+		// Connections of the node itself send nothing through any ingress.
+		return plan.ActTCP
+	}
+	if !asked && (!byDefault || d.measuresDeparture() != (direction == flow.Egress)) {
 		return 0
 	}
-	if delay {
-		return plan.ActMeter | plan.ActDelay
+	actions := plan.ActMeter
+	if slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY) {
+		actions |= plan.ActDelay
 	}
-	return plan.ActMeter
+	if d.choseHealth() {
+		actions |= plan.ActTCP
+	}
+	return actions
 }
 
 // asks tells whether the operator named this side of the interface.
@@ -205,7 +214,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	p := plan.Policy{
 		PolicyRef: ref, Name: d.Name, Actions: actions, Keys: d.fields,
 		FlowList: d.flowList, Flows: d.flows, Rules: d.Rules,
-		Mark: noMarking(),
+		Mark: noMarking(), Local: d.LocalOriginated && actions&plan.ActTCP != 0,
 	}
 	if p.Inner = d.Inner; p.Inner && actions&^plan.InnerActions != 0 {
 		b.add(Invalid, policyPath(d.Name)+"/flow-selection/config/match-header", "INNER is for counting; the policy asks for more, which is about the outermost IP header")

@@ -39,7 +39,7 @@ func sketchOf(points []plan.Point) (out []string) {
 
 func actions(a plan.Action) string {
 	var names []string
-	for i, name := range []string{"meter", "delay", "sketch", "mark", "postcard", "event"} {
+	for i, name := range []string{"meter", "delay", "sketch", "mark", "postcard", "event", "tcp", "delay histogram", "queue histogram"} {
 		if a&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -65,6 +65,11 @@ func TestPlacement(t *testing.T) {
 		{"metering", []string{noMarks, policy("FLOW_METERING")}, []string{"edge ingress: p=meter", "core0 ingress: p=meter"}},
 		{"metering with delay", []string{noMarks, policy("FLOW_METERING", withDelay)},
 			[]string{"edge ingress: stamp", "edge egress: p=meter+delay", "core0 ingress: stamp", "core0 egress: p=meter+delay"}},
+		{"health", []string{noMarks, policy("FLOW_METERING", health)}, []string{"edge ingress: p=meter+tcp", "core0 ingress: p=meter+tcp"}},
+		{"health of the node's own connections", []string{noMarks, `{"policies": {"policy": [{"name": "p", "config": {"name": "p", "technique": "FLOW_METERING", "local-originated": true}, ` + health + `}]}}`},
+			[]string{"edge ingress: p=meter+tcp", "edge egress: p=tcp", "core0 ingress: p=meter+tcp", "core0 egress: p=tcp"}},
+		{"health at both sides", []string{noMarks, policy("FLOW_METERING", health, at(`"interface": "edge"`))},
+			[]string{"edge ingress: p=meter+tcp", "edge egress: p=meter+tcp"}},
 		{"a monitor by name", []string{noMarks, policy("FLOW_METERING", at(`"interface": "mon"`))}, []string{"mon ingress: p=meter", "mon egress: p=meter"}},
 		{"no role, by name", []string{noMarks, policy("FLOW_METERING", at(`"interface": "spare", "direction": "EGRESS"`))}, []string{"spare egress: p=meter"}},
 		{"by role", []string{noMarks, policy("FLOW_METERING", at(`"interface-role": "CORE", "direction": "INGRESS"`))}, []string{"core0 ingress: p=meter"}},

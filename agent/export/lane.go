@@ -11,6 +11,8 @@ const (
 	queuedHeavyFlows = 4096
 	queuedFlows      = 16384
 	queuedPostcards  = 65536
+	queuedHealth     = 16384
+	queuedHistograms = 4096
 	queuedProbes     = 8192
 )
 

@@ -46,6 +46,8 @@ type session struct {
 	spreaders lane[records.Spreader]
 	flows     lane[records.Flow]
 	postcards lane[records.Postcard]
+	health    lane[records.TCPHealth]
+	histogram lane[records.Histogram]
 	probes    lane[probeRecord]
 
 	// The rest belongs to the goroutine that runs the session.
@@ -81,6 +83,8 @@ func newSession(c Collector, p *Process, v *view) *session {
 		spreaders: newLane[records.Spreader](queuedHeavyFlows),
 		flows:     newLane[records.Flow](queuedFlows),
 		postcards: newLane[records.Postcard](queuedPostcards),
+		health:    newLane[records.TCPHealth](queuedHealth),
+		histogram: newLane[records.Histogram](queuedHistograms),
 		probes:    newProbeLane(),
 	}
 	s.view.Store(v)
@@ -89,7 +93,9 @@ func newSession(c Collector, p *Process, v *view) *session {
 
 // lanes are the ways of all kinds of records, in the order of their turns.
 func (s *session) lanes() []carrier {
-	return []carrier{&s.events, &s.heavy, &s.distinct, &s.spreaders, &s.flows, &s.probes, &s.postcards}
+	return []carrier{
+		&s.events, &s.heavy, &s.distinct, &s.spreaders, &s.histogram, &s.health, &s.flows, &s.probes, &s.postcards,
+	}
 }
 
 // maxMessage is the length of a Message that fills the path MTU.

@@ -15,7 +15,7 @@ type byFamily [3]*ipfix.Template
 // private elements is nil without an enterprise number.
 type templates struct {
 	model                                         *ie.Model
-	postcard, event, heavy, spreader              byFamily
+	postcard, event, heavy, spreader, health      byFamily
 	policyName, interfaceName, typeInfo, distinct *ipfix.Template
 	selectionSequence, sequenceStats              *ipfix.Template
 	exporterReliability, meterReliability         *ipfix.Template
@@ -47,6 +47,7 @@ func newTemplates(enterprise uint32) (*templates, error) {
 			t.postcard[f] = keep(records.PostcardTemplate(m, f))
 			t.heavy[f] = keep(records.HeavyFlowTemplate(m, f))
 			t.spreader[f] = keep(records.SpreaderTemplate(m, f))
+			t.health[f] = keep(records.TCPHealthTemplate(m, f))
 		}
 		for _, f := range []records.Family{records.NoFlow, records.IPv4, records.IPv6} {
 			t.event[f] = keep(records.EventTemplate(m, f))

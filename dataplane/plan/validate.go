@@ -126,9 +126,6 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("listed flow %s: addresses of one family, not mapped, are needed", id)
 		}
 	}
-	if p.Actions&ActTCP != 0 && p.Select.Algorithm != SelectAll {
-		return errors.New("the health of TCP connections shows in all their packets only")
-	}
 	return p.Select.validate()
 }
 

@@ -314,12 +314,14 @@ const (
 	OpenifitTypes_DATA_ELEMENT_QUEUE_DEPTH E_OpenifitTypes_DATA_ELEMENT = 19
 	// OpenifitTypes_DATA_ELEMENT_TCP_FLAGS corresponds to the value TCP_FLAGS of OpenifitTypes_DATA_ELEMENT
 	OpenifitTypes_DATA_ELEMENT_TCP_FLAGS E_OpenifitTypes_DATA_ELEMENT = 20
+	// OpenifitTypes_DATA_ELEMENT_TCP_HEALTH corresponds to the value TCP_HEALTH of OpenifitTypes_DATA_ELEMENT
+	OpenifitTypes_DATA_ELEMENT_TCP_HEALTH E_OpenifitTypes_DATA_ELEMENT = 21
 	// OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY corresponds to the value TRANSIT_DELAY of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY E_OpenifitTypes_DATA_ELEMENT = 21
+	OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY E_OpenifitTypes_DATA_ELEMENT = 22
 	// OpenifitTypes_DATA_ELEMENT_TTL corresponds to the value TTL of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TTL E_OpenifitTypes_DATA_ELEMENT = 22
+	OpenifitTypes_DATA_ELEMENT_TTL E_OpenifitTypes_DATA_ELEMENT = 23
 	// OpenifitTypes_DATA_ELEMENT_TTL_RANGE corresponds to the value TTL_RANGE of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TTL_RANGE E_OpenifitTypes_DATA_ELEMENT = 23
+	OpenifitTypes_DATA_ELEMENT_TTL_RANGE E_OpenifitTypes_DATA_ELEMENT = 24
 )
 
 // E_OpenifitTypes_Direction is a derived int64 type which is used to represent

@@ -89,9 +89,10 @@ var ΛEnum = map[string]map[int64]ygot.EnumDefinition{
 		18: {Name: "PACKET_LENGTH", DefiningModule: "openifit-types"},
 		19: {Name: "QUEUE_DEPTH", DefiningModule: "openifit-types"},
 		20: {Name: "TCP_FLAGS", DefiningModule: "openifit-types"},
-		21: {Name: "TRANSIT_DELAY", DefiningModule: "openifit-types"},
-		22: {Name: "TTL", DefiningModule: "openifit-types"},
-		23: {Name: "TTL_RANGE", DefiningModule: "openifit-types"},
+		21: {Name: "TCP_HEALTH", DefiningModule: "openifit-types"},
+		22: {Name: "TRANSIT_DELAY", DefiningModule: "openifit-types"},
+		23: {Name: "TTL", DefiningModule: "openifit-types"},
+		24: {Name: "TTL_RANGE", DefiningModule: "openifit-types"},
 	},
 	"E_OpenifitTypes_Direction": {
 		1: {Name: "INGRESS"},
@@ -452,6 +453,9 @@ func initΛEnumTypes() {
 		},
 		"/ifit/policies/policy/state/declined-data-element": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_DATA_ELEMENT)(0)),
+		},
+		"/ifit/policies/policy/state/histograms/histogram/metric": []reflect.Type{
+			reflect.TypeOf((E_OpenifitTypes_METRIC)(0)),
 		},
 		"/ifit/policies/policy/state/oper-status": []reflect.Type{
 			reflect.TypeOf((E_OpenifitTypes_PolicyOperStatus)(0)),

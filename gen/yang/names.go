@@ -111,6 +111,8 @@ type (
 	Policy_State_Distinct                                  = OpenifitAgent_Ifit_Policies_Policy_State_Distinct
 	Policy_State_HeavyFlow                                 = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows_HeavyFlow
 	Policy_State_HeavyFlows                                = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows
+	Policy_State_Histogram                                 = OpenifitAgent_Ifit_Policies_Policy_State_Histograms_Histogram
+	Policy_State_Histograms                                = OpenifitAgent_Ifit_Policies_Policy_State_Histograms
 	Policy_State_ProbeValues                               = OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues
 	Policy_State_ProbeValues_Counter                       = OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues_Counter
 	Policy_State_ProbeValues_LastRecord                    = OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues_LastRecord
@@ -122,6 +124,7 @@ type (
 	Policy_State_Skips                                     = OpenifitAgent_Ifit_Policies_Policy_State_Skips
 	Policy_State_Spreader                                  = OpenifitAgent_Ifit_Policies_Policy_State_Spreaders_Spreader
 	Policy_State_Spreaders                                 = OpenifitAgent_Ifit_Policies_Policy_State_Spreaders
+	Policy_State_TcpHealth                                 = OpenifitAgent_Ifit_Policies_Policy_State_TcpHealth
 	Policy_Trigger                                         = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger
 	Policy_Trigger_Action                                  = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Actions_Action
 	Policy_Trigger_Action_Config                           = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Actions_Action_Config
@@ -217,6 +220,7 @@ const (
 	DATA_ELEMENT_PACKET_LENGTH               = OpenifitTypes_DATA_ELEMENT_PACKET_LENGTH
 	DATA_ELEMENT_QUEUE_DEPTH                 = OpenifitTypes_DATA_ELEMENT_QUEUE_DEPTH
 	DATA_ELEMENT_TCP_FLAGS                   = OpenifitTypes_DATA_ELEMENT_TCP_FLAGS
+	DATA_ELEMENT_TCP_HEALTH                  = OpenifitTypes_DATA_ELEMENT_TCP_HEALTH
 	DATA_ELEMENT_TRANSIT_DELAY               = OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY
 	DATA_ELEMENT_TTL                         = OpenifitTypes_DATA_ELEMENT_TTL
 	DATA_ELEMENT_TTL_RANGE                   = OpenifitTypes_DATA_ELEMENT_TTL_RANGE

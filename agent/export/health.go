@@ -1,0 +1,43 @@
+package export
+
+import (
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/proto/ipfix"
+	"github.com/openifit/openifit/proto/ipfix/records"
+)
+
+// TCPHealth queues what one end of a connection has sent, for each policy that
+// asks for it.
+func (p *Process) TCPHealth(h *flow.TCPHealth) {
+	routes := *p.routes.Load()
+	for _, ref := range h.Policies {
+		r := routes[ref.ID]
+		if r == nil || len(r.sessions) == 0 {
+			p.unrouted.Add(1)
+			continue
+		}
+		v := r.sessions[0].view.Load()
+		q := queued[records.TCPHealth]{account: r.account, template: v.templates.health[familyOf(&h.ID)]}
+		tcpHealth(&q.value, h)
+		q.value.Origin = origin(ref, v.node)
+		forward(r, q, func(s *session) *lane[records.TCPHealth] { return &s.health })
+	}
+}
+
+func tcpHealth(out *records.TCPHealth, in *flow.TCPHealth) {
+	*out = records.TCPHealth{
+		Tuple: tuple(&in.ID), Direction: records.Direction(in.Direction),
+		Start: ipfix.UnixNano(in.First), End: ipfix.UnixNano(in.Last),
+		Packets: in.Packets, Payload: in.Payload, SYNs: in.SYNs, FINs: in.FINs, Resets: in.Resets,
+		Retransmitted: in.Retransmitted, RetransmittedOctets: in.RetransmittedOctets,
+		OutOfOrder: in.OutOfOrder, Gaps: in.Gaps, DuplicateAcks: in.DuplicateAcks, Probes: in.Probes,
+		ZeroWindows: in.ZeroWindows, ZeroWindowTime: in.ZeroWindowTime,
+		HandshakeRTT: in.HandshakeRTT, RTTMin: in.RTT.Min, RTTMax: in.RTT.Max,
+		RTTSmoothed: in.RTT.Smoothed, RTTSum: in.RTT.Sum, RTTSamples: in.RTT.Samples,
+	}
+	if in.Direction == flow.Egress {
+		out.EgressInterface = in.Ifindex
+	} else {
+		out.IngressInterface = in.Ifindex
+	}
+}
