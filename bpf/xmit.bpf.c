@@ -54,16 +54,17 @@ static __always_inline void offer_all(struct ifit_watched *place, const struct s
 				      const struct ifit_node *config, struct sample *sample,
 				      const struct measured *measured)
 {
+	/* The network header may be behind a tag that is in the packet, or before it. */
 	struct linear at = {
-		.pos = skb->head + skb->network_header,
-		.left = skb->tail - skb->network_header,
+		.pos = skb->data,
+		.left = skb->head + skb->tail - skb->data,
 	};
 	__u64 numbers, until, wanted = 0;
 	struct ifit_flow_id id = {};
 	struct ifit_flow_state *flow;
 	struct rounds r;
 
-	if (skb->tail < skb->network_header || !read_flow(&at, skb->protocol, &id))
+	if (skb->head + skb->tail < skb->data || !read_frame(&at, &id))
 		return;
 	flow = bpf_map_lookup_elem(&flow_states, &id);
 	if (!flow)

@@ -3,6 +3,7 @@
  * The flow of a packet as tracing programs read it: from the linear part of
  * the skb, by the rules of parse.h, which reads through a tcx context. The
  * headers are linear, because a program of ours has parsed them at tcx egress.
+ * It is the flow of the outermost IP header, which triggers are about.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 
 struct linear {
 	const unsigned char *pos;
-	__u32 left;	/* octets from pos on */
+	__u64 left;	/* octets from pos on; as wide as the pointers that it comes from */
 };
 
 /* Copies what is at the cursor; false when it is cut off. */
@@ -31,25 +32,67 @@ static __always_inline bool skip(struct linear *at, __u32 size)
 	return true;
 }
 
+/* Moves over tags and labels to the EtherType of what they carry; false when they are cut off. */
+static __always_inline bool skip_link(struct linear *at, __be16 *type_be)
+{
+	struct vlan_hdr tag;
+	__be32 entry_be;
+	__u8 first;
+
+	for (int i = 0; i < MAX_VLAN_TAGS && is_tag(*type_be); i++) {
+		if (!peek(at, &tag, sizeof(tag)) || !skip(at, sizeof(tag)))
+			return false;
+		*type_be = tag.h_vlan_encapsulated_proto;
+	}
+	if (!is_mpls(*type_be))
+		return true;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < MPLS_MAX_LABELS; i++) {
+		if (!peek(at, &entry_be, sizeof(entry_be)) || !skip(at, MPLS_OCTETS))
+			return false;
+		if (!(entry_be & bpf_htonl(MPLS_BOTTOM)))
+			continue;
+		if (!peek(at, &first, sizeof(first)))
+			return false;
+		*type_be = type_by_version(first);
+		return true;
+	}
+	return false;
+}
+
+/* Ethernet's padding is behind this. A length of zero is that of a super-packet here, which bounds nothing. */
+static __always_inline void bound_linear(struct linear *at, __u32 octets)
+{
+	if (octets && octets < at->left)
+		at->left = octets;
+}
+
 /* Finds the transport header; false when there is none to be read. */
 static __always_inline bool skip_ipv4(struct linear *at, struct ifit_flow_id *id)
 {
 	struct iphdr iph;
+	__u32 size, octets;
 
 	if (!peek(at, &iph, sizeof(iph)))
 		return false;
+	size = iph.ihl * 4;
+	octets = bpf_ntohs(iph.tot_len);
+	if (iph.version != 4 || size < sizeof(iph) || (octets && octets < size))
+		return false;
+	bound_linear(at, octets);
 	id->family = 4;
 	id->proto = iph.protocol;
 	__builtin_memcpy(id->saddr, &iph.saddr, 4);
 	__builtin_memcpy(id->daddr, &iph.daddr, 4);
-	return !(iph.frag_off & bpf_htons(IP_OFFSET)) && skip(at, iph.ihl * 4);
+	return !(iph.frag_off & bpf_htons(IP_OFFSET)) && skip(at, size);
 }
 
 static __always_inline bool skip_ipv6(struct linear *at, struct ifit_flow_id *id)
 {
 	struct ipv6hdr ip6h;
+	__u32 skipped = 0, octets;
 
-	if (!peek(at, &ip6h, sizeof(ip6h)) || !skip(at, sizeof(ip6h)))
+	if (!peek(at, &ip6h, sizeof(ip6h)) || !skip(at, sizeof(ip6h)) || ip6h.version != 6)
 		return false;
 	id->family = 6;
 	id->proto = ip6h.nexthdr;
@@ -62,8 +105,11 @@ static __always_inline bool skip_ipv6(struct linear *at, struct ifit_flow_id *id
 		struct frag_hdr ext;
 		__u32 size;
 
-		if (!is_extension(proto))
-			return true;
+		if (!is_extension(proto)) {
+			octets = bpf_ntohs(ip6h.payload_len);
+			bound_linear(at, octets ? octets - skipped : 0);
+			return !octets || skipped <= octets;
+		}
 		if (!peek(at, &ext, sizeof(ext)))
 			return false;
 		id->proto = ext.nexthdr;
@@ -76,18 +122,21 @@ static __always_inline bool skip_ipv6(struct linear *at, struct ifit_flow_id *id
 		} else {
 			size = (ext.hdrlen + 1) * 8;
 		}
-		if (!skip(at, size))
+		skipped += size;
+		if (skipped > IP6_MAX_EXTENSION_OCTETS || !skip(at, size))
 			return false;
 	}
 	return false;
 }
 
-/* Reads the flow of an IP packet; false when it is no IP packet. */
+/* Reads the flow of a packet, from behind its EtherType; false when it is no IP packet. */
 static __always_inline bool read_flow(struct linear *at, __be16 type_be, struct ifit_flow_id *id)
 {
 	__u8 octets[4];
 	bool transport;
 
+	if (!skip_link(at, &type_be))
+		return false;
 	if (type_be == bpf_htons(ETH_P_IP))
 		transport = skip_ipv4(at, id);
 	else if (type_be == bpf_htons(ETH_P_IPV6))
@@ -103,4 +152,12 @@ static __always_inline bool read_flow(struct linear *at, __be16 type_be, struct 
 		id->dport = octets[0] << 8 | octets[1];
 	}
 	return true;
+}
+
+/* Reads the flow of an Ethernet frame. */
+static __always_inline bool read_frame(struct linear *at, struct ifit_flow_id *id)
+{
+	struct ethhdr eth;
+
+	return peek(at, &eth, sizeof(eth)) && skip(at, sizeof(eth)) && read_flow(at, eth.h_proto, id);
 }

@@ -275,4 +275,5 @@ struct sk_buff {
 	__u8 tstamp_type : 2;
 	unsigned int tail;
 	unsigned char *head;
+	unsigned char *data;
 } __attribute__((preserve_access_index));

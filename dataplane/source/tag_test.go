@@ -6,14 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe/probetest"
 	"github.com/openifit/openifit/dataplane/source"
 	"github.com/openifit/openifit/lab/packet"
-	"github.com/openifit/openifit/lab/testenv"
 )
 
 // The kernel takes the outermost tag out of a packet that it receives; the
@@ -22,20 +19,8 @@ func TestTagThatTheKernelTookOff(t *testing.T) {
 	pair := probetest.NewPair(t)
 	engine := pair.Engine(t)
 	pair.Apply(t, engine, plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Ingress(wide())}})
-	far, err := testenv.Netlink(t, pair.Far).LinkByName("far")
-	if err != nil {
-		t.Fatal(err)
-	}
 	frame := with(v4(packet.UDP), func(s *packet.Spec) { s.VLAN = 77 }).Frame()
-	err = pair.Far.Do(func() error {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: far.Attrs().Index, Halen: 6})
-	})
-	if err != nil {
+	if err := transmit(t, pair.Far, "far", frame); err != nil {
 		t.Fatal(err)
 	}
 	records, err := source.NewRecords(engine)
