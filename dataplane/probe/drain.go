@@ -34,10 +34,6 @@ type Counting interface {
 	Count(t *FlowTables, keys []FlowKey, values []point.BPFIfitFlow)
 }
 
-// batch is the number of records that one system call reads or removes. Far more
-// than a bucket of the kernel's hash table ever holds, the least that works.
-const batch = 4096
-
 // Drain counts the flow records of all points and removes them from the
 // kernel. No program counts into a table while it is read. Each table takes
 // three steps: its records are counted, then committed, then removed; a drain
@@ -130,9 +126,10 @@ func (d *drainage) empty(t *FlowTables) error {
 	if t.standby == tableFilled && d.by.Counted(t.idle()) {
 		t.standby = tableCounted
 	}
-	var found []FlowKey
+	var found []keyBatch
 	if t.standby == tableFilled {
-		if err := d.count(t); err != nil {
+		var err error
+		if found, err = d.count(t); err != nil {
 			return fmt.Errorf("read flow table: %w", err)
 		}
 		if err := d.engine.fault("commit a flow table"); err != nil {
@@ -141,7 +138,7 @@ func (d *drainage) empty(t *FlowTables) error {
 		if err := d.by.Commit(t.idle()); err != nil {
 			return fmt.Errorf("commit what was counted: %w", err)
 		}
-		t.standby, t.handed, found = tableCounted, 0, d.engine.room().found
+		t.standby, t.handed = tableCounted, 0
 	}
 	if t.standby == tableCounted {
 		if err := d.clear(t, found); err != nil {
@@ -153,12 +150,17 @@ func (d *drainage) empty(t *FlowTables) error {
 }
 
 // count hands all records out, beyond those that an attempt before this one
-// handed out already: a table at rest always comes in the same order.
-func (d *drainage) count(t *FlowTables) error {
-	room, before := d.engine.room(), t.handed
-	room.found = room.found[:0]
-	return d.batches("read a flow table", t, (*ebpf.Map).BatchLookup, func(keys []FlowKey, values []point.BPFIfitFlow) {
-		room.found = append(room.found, keys...)
+// handed out already: a table at rest always comes in the same order. It
+// returns the keys of all.
+func (d *drainage) count(t *FlowTables) (found []keyBatch, err error) {
+	before := t.handed
+	err = d.batches("read a flow table", t, (*ebpf.Map).BatchLookup, func(at keyBatch, values []point.BPFIfitFlow) {
+		found = append(found, at)
+		keys := at.wide
+		if t.isNarrow() {
+			keys = d.engine.room.keys[:len(at.narrow)]
+			complete(keys, at.narrow)
+		}
 		known := min(before, len(keys))
 		before -= known
 		if known < len(keys) {
@@ -166,27 +168,31 @@ func (d *drainage) count(t *FlowTables) error {
 			t.handed += len(keys) - known
 		}
 	})
+	return found, err
 }
 
 // clear removes all records. Removing what count has found, from several
 // threads, takes a third of the time that finding it once more takes; what
 // another process has counted must be found.
-func (d *drainage) clear(t *FlowTables, found []FlowKey) error {
+func (d *drainage) clear(t *FlowTables, found []keyBatch) error {
 	const step = "empty a flow table"
 	if found == nil {
-		return d.batches(step, t, (*ebpf.Map).BatchLookupAndDelete, func([]FlowKey, []point.BPFIfitFlow) {})
+		return d.batches(step, t, (*ebpf.Map).BatchLookupAndDelete, func(keyBatch, []point.BPFIfitFlow) {})
 	}
 	if err := d.engine.fault(step); err != nil {
 		return err
 	}
 	table := t.table(1 - t.active)
-	share := max((len(found)+clearers-1)/clearers, batch)
 	var errs [clearers]error
 	var wg sync.WaitGroup
 	n := 0
-	for part := range slices.Chunk(found, share) {
+	for part := range slices.Chunk(found, (len(found)+clearers-1)/clearers) {
 		at := n
-		wg.Go(func() { errs[at] = t.deleteKeys(table, part) })
+		wg.Go(func() {
+			for i := range part {
+				errs[at] = errors.Join(errs[at], part[i].deleteFrom(table))
+			}
+		})
 		n++
 	}
 	wg.Wait()
@@ -198,48 +204,29 @@ const clearers = 2
 
 type batchCall = func(m *ebpf.Map, cursor *ebpf.MapBatchCursor, keys, values any, opts *ebpf.BatchOptions) (int, error)
 
-// batches goes through the table that is not in use.
-func (d *drainage) batches(step string, t *FlowTables, call batchCall, take func([]FlowKey, []point.BPFIfitFlow)) error {
-	table, room := t.table(1-t.active), d.engine.room()
+// batches goes through the table that is not in use. One batch is taken while
+// the kernel gives the next one. The keys stay as they are until the next
+// table's, the values only while they are taken.
+func (d *drainage) batches(step string, t *FlowTables, call batchCall, take func(keyBatch, []point.BPFIfitFlow)) error {
+	table, room := t.table(1-t.active), d.engine.drainRoom()
 	var cursor ebpf.MapBatchCursor
-	var keys any = room.keys
-	if t.isNarrow() {
-		keys = room.narrow
-	}
-	for {
+	var taking sync.WaitGroup
+	defer taking.Wait()
+	for i := 0; ; i++ {
 		if err := d.engine.fault(step); err != nil {
 			return err
 		}
-		n, err := call(table, &cursor, keys, room.values, nil)
+		into, values := room.batch(i, t.isNarrow()), room.values[i%2]
+		n, err := call(table, &cursor, into.keys(), values, nil)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return err
 		}
-		if t.isNarrow() {
-			complete(room.keys, room.narrow[:n])
-		}
-		take(room.keys[:n], room.values[:n*d.engine.cpus])
+		taking.Wait()
+		taking.Go(func() { take(into.first(n), values[:n*d.engine.cpus]) })
 		if err != nil {
 			return nil
 		}
 	}
-}
-
-// batchRoom holds the records of one system call, and the keys of one table.
-type batchRoom struct {
-	keys   []FlowKey
-	narrow []narrow
-	values []point.BPFIfitFlow
-	found  []FlowKey
-}
-
-// room is used by one drain at a time.
-func (e *Engine) room() *batchRoom {
-	if e.records == nil {
-		e.records = &batchRoom{
-			keys: make([]FlowKey, batch), narrow: make([]narrow, batch), values: make([]point.BPFIfitFlow, batch*e.cpus),
-		}
-	}
-	return e.records
 }
 
 // fault lets a test fail a step.

@@ -68,9 +68,9 @@ type Engine struct {
 	// looked through, preparing while a change is made or committed: it reads
 	// memory of running programs that a commit unmaps. Each is taken before mu.
 	draining, sweeping, preparing sync.Mutex
-	// records is room for those of one system call, used by drains alone.
-	records *batchRoom
-	cpus    int
+	// room is what drains read into, one at a time.
+	room *drainRoom
+	cpus int
 }
 
 // ErrClosed says that the engine was closed or destroyed before.

@@ -2,10 +2,7 @@ package probe
 
 import (
 	"net/netip"
-	"slices"
 	"unsafe"
-
-	"github.com/cilium/ebpf"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/gen/bpf/point"
@@ -73,23 +70,4 @@ func complete(out []FlowKey, in []narrow) {
 		out[i] = FlowKey{}
 		*out[i].octets() = in[i]
 	}
-}
-
-// deleteKeys removes records from one of the tables.
-func (t *FlowTables) deleteKeys(table *ebpf.Map, keys []FlowKey) error {
-	if !t.isNarrow() {
-		_, err := table.BatchDelete(keys, nil)
-		return err
-	}
-	part := make([]narrow, 0, min(len(keys), batch))
-	for some := range slices.Chunk(keys, batch) {
-		part = part[:0]
-		for i := range some {
-			part = append(part, *some[i].octets())
-		}
-		if _, err := table.BatchDelete(part, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }
