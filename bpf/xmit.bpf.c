@@ -6,6 +6,7 @@
  * runs when the agent calls it.
  */
 #include "lib/bin.h"
+#include "lib/dropwindow.h"
 #include "lib/linear.h"
 #include "lib/queue.h"
 #include "lib/window.h"
@@ -182,7 +183,7 @@ static long sweep_window(void *map, struct ifit_window_key *key, struct ifit_win
 		return 1;
 	sample->at = *key;
 	/* A number may have gone to a trigger of another metric meanwhile. */
-	end_window(window, sample, window->triggers & config->rate_triggers, sweep->now);
+	end_window(window, sample, window->triggers & config->rate_triggers, WINDOW_NS, sweep->now);
 	if (!sweep->flow_idle_ns || sweep->now / WINDOW_NS > number + IDLE_WINDOWS)
 		bpf_map_delete_elem(map, key);
 	return 0;
@@ -212,12 +213,34 @@ static long sweep_burst(void *map, struct ifit_burst_key *key, struct ifit_burst
 	return 0;
 }
 
+static long sweep_drop_window(void *map, struct ifit_condition_key *key, struct ifit_window *window, struct ifit_sweep_context *sweep)
+{
+	const struct ifit_trigger *trigger = find_trigger(key->trigger);
+	struct sample *sample = new_sample(SAMPLE_OF_SWEEP);
+	__u64 number = *(volatile __u64 *)&window->number;
+
+	if (!sample)
+		return 1;
+	if (!trigger || trigger->metric != IFIT_METRIC_PACKET_DROP || trigger->generation != key->generation) {
+		bpf_map_delete_elem(map, key);
+		return 0;
+	}
+	sample->at.id = key->id;
+	sample->at.ifindex = key->ifindex;
+	sample->at.direction = key->direction;
+	end_window(window, sample, 1ULL << (key->trigger & (IFIT_TRIGGERS - 1)), SECOND_NS, sweep->now);
+	if (sweep->now / SECOND_NS > number + 1)
+		bpf_map_delete_elem(map, key);
+	return 0;
+}
+
 SEC("syscall")
 int ifit_sweep(struct ifit_sweep_context *sweep)
 {
 	struct ifit_sweep_context local = { .flow_idle_ns = sweep->flow_idle_ns, .now = bpf_ktime_get_ns() };
 
 	bpf_for_each_map_elem(&windows, sweep_window, &local, 0);
+	bpf_for_each_map_elem(&drop_windows, sweep_drop_window, &local, 0);
 	bpf_for_each_map_elem(&bursts, sweep_burst, &local, 0);
 	bpf_for_each_map_elem(&conditions, sweep_condition, &local, 0);
 	bpf_for_each_map_elem(&flow_states, sweep_flow, &local, 0);

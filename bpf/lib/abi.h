@@ -24,6 +24,7 @@
 #define IFIT_HASH_RANGES 8
 #define IFIT_LABEL_MARKS 16	/* flow labels that are marks */
 #define IFIT_WINDOWS 65536	/* flows and interfaces whose rate is watched */
+#define IFIT_DROPS 16384	/* flows, reasons and locations of dropped packets */
 #define IFIT_BURSTS 1024	/* MICROBURST triggers, by interface and direction */
 #define IFIT_CULPRITS 8	/* flows of one bin */
 #define IFIT_TCP_FLOWS 65536	/* connections of a node */
@@ -518,10 +519,14 @@ struct ifit_node {
 	__u64 rate_triggers;
 	__u64 burst_triggers;
 	__u64 rate_floor;	/* octets of a window below which no rate begins a condition */
+	__u64 drop_triggers;
+	__u64 drop_records;	/* numbers of policies that want records of drops */
+	__u64 flow_epoch;	/* what is known of a flow's drops under another one is old */
+	__u64 drop_instance;	/* of several drop programs, the one that counts */
 	__u64 netns_cookie;
 	__u64 sketch_seed;	/* so that nobody outside can aim at a place */
 };
-_Static_assert(sizeof(struct ifit_node) == 152 + 32 + 8 + 256, "node");
+_Static_assert(sizeof(struct ifit_node) == 152 + 64 + 8 + 256, "node");
 
 /*
  * What one node saw of one marked packet. Times are of the monotonic clock;
@@ -662,10 +667,12 @@ enum ifit_event_state {
 enum ifit_metric {
 	IFIT_METRIC_TRANSIT_DELAY = 1,
 	IFIT_METRIC_QUEUE_DEPTH = 3,
+	IFIT_METRIC_PACKET_DROP = 4,
 	IFIT_METRIC_PATH_CHANGE = 5,
 	IFIT_METRIC_NEW_FLOW = 6,
 	IFIT_METRIC_FLOW_RATE = 7,
 	IFIT_METRIC_MICROBURST = 8,
+	IFIT_METRIC_RECORDS_OF_DROPS = 255,	/* no trigger: a policy that wants records */
 };
 
 /* One trigger of one policy. Its place is its number in vectors. */
@@ -710,8 +717,11 @@ struct ifit_event {
 	__u8 hop_limit;
 	__u8 previous_hop_limit;
 	__u8 zero;
+	__u64 location;	/* PACKET_DROP: where in the kernel */
+	__u32 reason;	/* PACKET_DROP: the kernel's enum skb_drop_reason */
+	__u32 padding;
 };
-_Static_assert(sizeof(struct ifit_event) == 104, "event");
+_Static_assert(sizeof(struct ifit_event) == 120, "event");
 
 /* One of the flows that filled a bin. */
 struct ifit_culprit {
@@ -725,7 +735,7 @@ struct ifit_burst_event {
 	struct ifit_event event;
 	struct ifit_culprit culprit[IFIT_CULPRITS];
 };
-_Static_assert(sizeof(struct ifit_burst_event) == 488, "burst event");
+_Static_assert(sizeof(struct ifit_burst_event) == 504, "burst event");
 
 /* What triggers know of a flow of the node. */
 struct ifit_flow_state {
@@ -733,6 +743,8 @@ struct ifit_flow_state {
 	__u64 announced;	/* NEW_FLOW triggers that have told the flow */
 	__u64 path;	/* ingress and egress interface and hop limit; see watch.h */
 	__u64 xmit_triggers;	/* that watch the flow behind the queue of its egress interface */
+	__u64 drop_numbers;	/* of triggers and policies that want to know of its drops */
+	__u64 drop_epoch;	/* under which they were noted */
 };
 
 /* What a condition is of: an interface, or one flow there. */
@@ -748,6 +760,9 @@ struct ifit_condition {
 	__u64 word;	/* phase, and since when; see condition.h */
 	__u64 last_ns;
 	struct ifit_flow_id id;	/* flow of the last value */
+	__u64 location;	/* and of a drop, where in the kernel */
+	__u32 reason;	/* and why */
+	__u32 zero;
 };
 
 /* An interface whose transmissions are watched. */
@@ -770,6 +785,33 @@ struct ifit_window {
 	__u64 amount;	/* in it */
 	__u64 told;	/* the last window that was told before its end */
 	__u64 triggers;	/* that want to know */
+};
+
+/* What dropped packets are counted by. */
+struct ifit_drop_key {
+	struct ifit_flow_id id;
+	__u64 location;	/* address of the kernel's code */
+	__u32 reason;	/* the kernel's enum skb_drop_reason */
+	__u32 ingress_ifindex;	/* 0: sent by the node itself */
+	__u32 egress_ifindex;	/* 0: dropped before one was chosen */
+	__u32 policy;
+	__u32 generation;
+	__u32 zero;
+};
+_Static_assert(sizeof(struct ifit_drop_key) == 72, "drop key");
+
+struct ifit_drop {
+	__u64 packets;	/* segments of super-packets counted singly */
+	__u64 octets;	/* IP octets, as if super-packets had been segmented */
+	__u64 first;	/* monotonic nanoseconds */
+	__u64 last;
+};
+
+/* Counts of the drop program, per CPU. */
+struct ifit_drop_counters {
+	__u64 packets;	/* that the node dropped, whatever their flow */
+	__u64 unknown;	/* of those, packets of no flow that a policy asks for */
+	__u64 refused;	/* packets without a record: table full */
 };
 
 /* A trigger's bins at one point. */

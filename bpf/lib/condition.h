@@ -110,6 +110,10 @@ struct sample {
 	struct ifit_condition quiet;
 	struct ifit_window fresh;
 	struct ifit_burst_key burst;
+
+	/* Of drops alone. */
+	__u64 location;
+	__u32 reason;
 };
 
 enum samples {
@@ -145,6 +149,8 @@ static __always_inline void fill_event(struct ifit_event *event, const struct if
 		event->ingress_ifindex = key->ifindex;
 	event->value = value;
 	event->threshold = raised ? trigger->raise : trigger->clear;
+	event->location = condition->location;
+	event->reason = condition->reason;
 }
 
 /*
@@ -206,6 +212,18 @@ static __always_inline void make_key(struct sample *sample, const struct ifit_tr
 		sample->key.id = sample->at.id;
 }
 
+/* A sweep knows neither flow nor reason, and leaves what packets noted. */
+static __always_inline void note_cause(struct ifit_condition *condition, const struct sample *sample,
+				       const struct ifit_trigger *trigger)
+{
+	if (!trigger->per_flow && sample->at.id.family)
+		condition->id = sample->at.id;
+	if (sample->reason) {
+		condition->location = sample->location;
+		condition->reason = sample->reason;
+	}
+}
+
 static __always_inline __u64 offer_with(struct sample *sample, __u32 number, const struct ifit_bin *bin)
 {
 	struct ifit_trigger_counters *count = find_trigger_counters(number);
@@ -222,8 +240,8 @@ static __always_inline __u64 offer_with(struct sample *sample, __u32 number, con
 	word = *(volatile __u64 *)&condition->word;
 	next = next_word(word, trigger, sample->value, sample->now);
 	condition->last_ns = sample->now;
-	if (sample->value >= trigger->raise && !trigger->per_flow)
-		condition->id = sample->at.id;
+	if (sample->value >= trigger->raise)
+		note_cause(condition, sample, trigger);
 	if (next != word)
 		make_step(condition, &sample->key, trigger, count, word, next, sample->value, sample->now, bin);
 	return word_phase(next) == PHASE_QUIET ? 0 : sample->now + 2 * silence(trigger);

@@ -260,6 +260,24 @@ struct netdev_queue {
 	struct Qdisc *qdisc;
 } __attribute__((preserve_access_index));
 
+struct sock_common {
+	possible_net_t skc_net;
+} __attribute__((preserve_access_index));
+
+struct sock {
+	struct sock_common __sk_common;
+} __attribute__((preserve_access_index));
+
+struct skb_shared_info {
+	unsigned short gso_segs;
+} __attribute__((preserve_access_index));
+
+/* Those that are no loss; the values are looked up in the running kernel. */
+enum skb_drop_reason {
+	SKB_CONSUMED = 1,
+	SKB_DROP_REASON_PACKET_SOCK_ERROR = 2,
+};
+
 struct net_device {
 	int ifindex;
 	struct netdev_queue *_tx;
@@ -267,7 +285,11 @@ struct net_device {
 } __attribute__((preserve_access_index));
 
 struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
 	__s64 tstamp;
+	unsigned int len;
+	unsigned int end;
 	int skb_iif;
 	__be16 protocol;
 	__u16 network_header;

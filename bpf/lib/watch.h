@@ -100,6 +100,20 @@ static __always_inline void tell_all(const struct __sk_buff *skb, const struct p
 	end_rounds(&r);
 }
 
+/*
+ * Notes for ../drop.bpf.c who wants to know of the flow's drops. Several points
+ * of the node add theirs; what was noted before a change is forgotten.
+ */
+static __always_inline void note_drops(struct ifit_flow_state *state, const struct ifit_node *config, __u64 numbers)
+{
+	if (state->drop_epoch != config->flow_epoch) {
+		state->drop_numbers = numbers;
+		state->drop_epoch = config->flow_epoch;
+	} else if (numbers & ~state->drop_numbers) {
+		__sync_fetch_and_or(&state->drop_numbers, numbers);
+	}
+}
+
 /* Tells a new flow, and one that has changed its path. */
 static __always_inline void watch_flow(const struct __sk_buff *skb, const struct packet *pkt,
 				       const struct ifit_node *config, struct ifit_counters *count,
@@ -118,6 +132,7 @@ static __always_inline void watch_flow(const struct __sk_buff *skb, const struct
 		fresh &= ~__sync_fetch_and_or(&state->announced, fresh);
 		tell_all(skb, pkt, fresh, path, 0);
 	}
+	note_drops(state, config, numbers & (config->drop_triggers | config->drop_records));
 	if (ingress)
 		return;
 	xmit = numbers & (config->delay_triggers | config->queue_triggers);

@@ -9,8 +9,8 @@
 
 #include "condition.h"
 
-#define WINDOW_NS 100000000ULL
-#define WINDOWS_PER_SECOND (1000000000ULL / WINDOW_NS)
+#define SECOND_NS 1000000000ULL
+#define WINDOW_NS (SECOND_NS / 10)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -21,11 +21,11 @@ struct {
 } windows SEC(".maps");
 
 /* Offers what a window amounts to, as a rate, to each trigger of a set. */
-static __always_inline void offer_rate(struct sample *sample, __u64 numbers, __u64 amount, __u64 now)
+static __always_inline void offer_rate(struct sample *sample, __u64 numbers, __u64 amount, __u64 length, __u64 now)
 {
 	struct rounds r;
 
-	sample->value = amount * WINDOWS_PER_SECOND;
+	sample->value = amount * (SECOND_NS / length);
 	sample->now = now;
 	begin_rounds(&r, 0, IFIT_TRIGGERS);
 	while (next_round(&r) && numbers) {
@@ -39,23 +39,37 @@ static __always_inline void offer_rate(struct sample *sample, __u64 numbers, __u
  * Tells the window before the present one, if nobody has done so; of several
  * CPUs just one does.
  */
-static __always_inline void end_window(struct ifit_window *window, struct sample *sample, __u64 numbers, __u64 now)
+static __always_inline void end_window(struct ifit_window *window, struct sample *sample, __u64 numbers,
+				       __u64 length, __u64 now)
 {
-	__u64 number = now / WINDOW_NS, old, amount;
+	__u64 number = now / length, old, amount;
 
 	old = *(volatile __u64 *)&window->number;
 	if (number <= old || __sync_val_compare_and_swap(&window->number, old, number) != old)
 		return;
 	amount = __sync_lock_test_and_set(&window->amount, 0);
-	offer_rate(sample, numbers, amount, (old + 1) * WINDOW_NS);
+	offer_rate(sample, numbers, amount, length, (old + 1) * length);
 	if (amount && number > old + 1)
-		offer_rate(sample, numbers, 0, number * WINDOW_NS);
+		offer_rate(sample, numbers, 0, length, number * length);
+}
+
+/* Adds to a window; what reaches floor within it is told before its end. */
+static __always_inline void add_to_window(struct ifit_window *window, struct sample *sample, __u64 numbers,
+					  __u64 amount, __u64 floor, __u64 length, __u64 now)
+{
+	if (window->triggers != numbers)
+		window->triggers = numbers;
+	end_window(window, sample, numbers, length, now);
+	amount += __sync_fetch_and_add(&window->amount, amount);
+	if (amount >= floor && window->told != now / length) {
+		window->told = now / length;
+		offer_rate(sample, numbers, amount, length, now);
+	}
 }
 
 /*
  * Adds octets to the window of the sample's flow; false when there is no place
- * for it. What reaches floor within a window is told before its end. A global
- * function, so that the verifier looks at it once.
+ * for it. A global function, so that the verifier looks at it once.
  */
 __noinline bool count_rate(struct sample *sample, __u64 numbers, __u64 octets, __u64 floor, __u64 now)
 {
@@ -71,13 +85,6 @@ __noinline bool count_rate(struct sample *sample, __u64 numbers, __u64 octets, _
 		if (!window)
 			return false;
 	}
-	if (window->triggers != numbers)
-		window->triggers = numbers;
-	end_window(window, sample, numbers, now);
-	octets += __sync_fetch_and_add(&window->amount, octets);
-	if (octets >= floor && window->told != now / WINDOW_NS) {
-		window->told = now / WINDOW_NS;
-		offer_rate(sample, numbers, octets, now);
-	}
+	add_to_window(window, sample, numbers, octets, floor, WINDOW_NS, now);
 	return true;
 }

@@ -44,13 +44,16 @@ type Event struct {
 	Direction Direction
 	// Value and Threshold are in the metric's unit: nanoseconds for delays,
 	// octets for queues, octets per second for rates, octets in a millisecond
-	// for bursts.
+	// for bursts, packets per second for drops.
 	// Value is 0 when a condition was cleared because its packets stopped.
 	Value, Threshold uint64
 	// The path of the flow now and before; only PATH_CHANGE sets the latter.
 	IngressIfindex, EgressIfindex                 uint32
 	PreviousIngressIfindex, PreviousEgressIfindex uint32
 	HopLimit, PreviousHopLimit                    uint8
+	// DropReason and DropLocation tell of the last packet of a PACKET_DROP why
+	// and where the kernel dropped it, as those of a Drop do.
+	DropReason, DropLocation string
 	// Culprits are the flows that filled the bin of a MICROBURST, the largest
 	// first; those without octets are none.
 	Culprits [MaxCulprits]Culprit

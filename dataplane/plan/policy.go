@@ -33,6 +33,10 @@ const (
 	ActDelayHistogram
 	// ActQueueHistogram counts the backlog of the egress queue likewise.
 	ActQueueHistogram
+	// ActDrop notes flows, so that drops of their packets anywhere on the node
+	// are counted: for the policy's PACKET_DROP triggers if it has any, else
+	// for records.
+	ActDrop
 )
 
 // ActDigest sends a postcard of each packet that hash-based selection takes

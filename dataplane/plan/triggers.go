@@ -19,7 +19,7 @@ func (p *Plan) validateTriggers() error {
 	for i := range p.Points {
 		for j := range p.Points[i].Policies {
 			policy := &p.Points[i].Policies[j]
-			if policy.Actions&ActEvent == 0 {
+			if policy.Actions&(ActEvent|ActDrop) == 0 {
 				continue
 			}
 			before, ok := seen[policy.ID]
@@ -30,7 +30,8 @@ func (p *Plan) validateTriggers() error {
 				continue
 			}
 			seen[policy.ID] = policy.Triggers
-			total += len(policy.Triggers)
+			// Records of drops take a trigger's place.
+			total += max(len(policy.Triggers), 1)
 			for k := range policy.Triggers {
 				if err := policy.Triggers[k].validate(); err != nil {
 					return fmt.Errorf("policy %q: trigger %q: %w", policy.Name, policy.Triggers[k].Name, err)
@@ -48,7 +49,7 @@ func (t *Trigger) validate() error {
 	switch t.Metric {
 	case flow.MetricNewFlow, flow.MetricPathChange:
 		return nil
-	case flow.MetricTransitDelay, flow.MetricQueueDepth, flow.MetricFlowRate, flow.MetricMicroburst:
+	case flow.MetricTransitDelay, flow.MetricQueueDepth, flow.MetricPacketDrop, flow.MetricFlowRate, flow.MetricMicroburst:
 		if t.Clear > t.Raise {
 			return fmt.Errorf("raised at %d and cleared below %d", t.Raise, t.Clear)
 		}

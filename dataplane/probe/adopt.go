@@ -34,7 +34,7 @@ func (e *Engine) adopt() error {
 		strange := &LayoutError{PinDir: e.cfg.PinDir, Pinned: found.Version, Expected: here.Version}
 		if !e.cfg.ReplacePins {
 			e.refused = strange
-			e.node, err = newNode(nodeSpecs(e.spec, e.xmitSpec))
+			e.node, err = newNode(nodeSpecs(e.spec, e.xmitSpec, e.dropSpec))
 			return err
 		}
 		e.cfg.Log.Warn("pins of another layout are replaced: what was counted since the last drain is lost",
@@ -44,7 +44,7 @@ func (e *Engine) adopt() error {
 		return err
 	}
 	usable := found.Version == here.Version
-	if e.node, err = openNode(e.pins, nodeSpecs(e.spec, e.xmitSpec), usable || !exists); err != nil {
+	if e.node, err = openNode(e.pins, nodeSpecs(e.spec, e.xmitSpec, e.dropSpec), usable || !exists); err != nil {
 		return err
 	}
 	ids, err := e.pins.points()

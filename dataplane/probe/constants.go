@@ -50,7 +50,7 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 			c.SketchParts = sketchParts(policy.Sketch.Parts)
 			features |= point.BPFIfitFeatureIFIT_FEATURE_SKETCH
 		}
-		if policy.Actions&plan.ActEvent != 0 {
+		if policy.Actions&(plan.ActEvent|plan.ActDrop) != 0 {
 			c.EventMask |= bit
 			c.SlotTriggers[slot] = numbers.vector(policy)
 			features |= point.BPFIfitFeatureIFIT_FEATURE_EVENT | triggerFeatures(policy.Triggers)

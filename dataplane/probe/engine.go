@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/bpf/drop"
 	"github.com/openifit/openifit/gen/bpf/point"
 	"github.com/openifit/openifit/gen/bpf/xmit"
 )
@@ -42,7 +43,7 @@ type Engine struct {
 	cfg  Config
 	pins pins
 	// The programs of points, and those of the node.
-	spec, xmitSpec *ebpf.CollectionSpec
+	spec, xmitSpec, dropSpec *ebpf.CollectionSpec
 	// types are the kernel's, whose reading takes most of a load's time.
 	types *btf.Cache
 	// features are what the kernel was looked at for.
@@ -99,6 +100,10 @@ func Open(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the transmit program: %w", err)
 	}
+	dropSpec, err := drop.LoadBPF()
+	if err != nil {
+		return nil, fmt.Errorf("read the drop program: %w", err)
+	}
 	cpus, err := possibleCPUs()
 	if err != nil {
 		return nil, err
@@ -107,14 +112,14 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec, types: btf.NewCache(),
+		cfg: cfg, pins: pins{cfg.PinDir}, spec: spec, xmitSpec: xmitSpec, dropSpec: dropSpec, types: btf.NewCache(),
 		cpus:   int(cpus),
 		points: make(map[plan.PointID]*observation),
 	}
 	if e.features, err = lookForFeatures(kernel, cfg.Without); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.adapt(spec), e.adapt(xmitSpec)); err != nil {
+	if err := errors.Join(e.adapt(spec), e.adapt(xmitSpec), e.adapt(dropSpec)); err != nil {
 		return nil, err
 	}
 	if err := e.adopt(); err != nil {

@@ -27,6 +27,7 @@ const (
 	FeatureSkipNeighbour = "fib-skip-neighbour"
 	FeatureTracing       = "tp-btf"
 	FeatureStatistics    = "run-time-statistics"
+	FeatureDropReasons   = "drop-reasons"
 )
 
 // Feature is something that not every kernel has.
@@ -66,6 +67,7 @@ func searches() []search {
 			var t *btf.Typedef
 			return found(kernel.TypeByName("btf_trace_net_dev_start_xmit", &t))
 		}},
+		{FeatureDropReasons, "drops are not seen; DROPS and PACKET_DROP are refused", tellsDrops},
 		{FeatureStatistics, "the processor time of programs is not known, and no limit on it can be set", func(*btf.Spec) (bool, error) {
 			closer, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
 			if err != nil {

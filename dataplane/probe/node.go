@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/dataplane/plan"
+	"github.com/openifit/openifit/gen/bpf/drop"
 	"github.com/openifit/openifit/gen/bpf/point"
 	"github.com/openifit/openifit/gen/bpf/xmit"
 )
@@ -37,11 +38,17 @@ type node struct {
 	// watched are the interfaces whose transmissions are watched, with the
 	// least value that matters.
 	watched map[uint32]floors
-	xmit    *xmitProgram
+	// xmit sees packets behind the queues, losses dropped ones.
+	xmit, losses *tracer
+	drops        *dropTables
+	// instance is that of the drop program which this process has loaded.
+	instance uint64
+	// sweeper is nil until triggers need it.
+	sweeper *ebpf.Program
 }
 
 // nodeSpecs are the shared maps by name; the programs agree about each.
-func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
+func nodeSpecs(points, transmit, losses *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
 	specs := make(map[string]*ebpf.MapSpec)
 	for _, name := range []string{
 		point.BPFMapNode, point.BPFMapLimits, point.BPFMapPostcards, point.BPFMapEvents,
@@ -52,7 +59,13 @@ func nodeSpecs(points, transmit *ebpf.CollectionSpec) map[string]*ebpf.MapSpec {
 	} {
 		specs[name] = points.Maps[name]
 	}
-	specs[xmit.BPFMapWatched] = transmit.Maps[xmit.BPFMapWatched]
+	for _, name := range []string{xmit.BPFMapWatched, xmit.BPFMapDropWindows} {
+		specs[name] = transmit.Maps[name]
+	}
+	for _, name := range []string{drop.BPFMapDropTables, drop.BPFMapDropCounters} {
+		specs[name] = losses.Maps[name]
+	}
+	specs[pinDrops0], specs[pinDrops1] = losses.Maps[drop.BPFMapDropTable], losses.Maps[drop.BPFMapDropTable]
 	return specs
 }
 
@@ -68,9 +81,12 @@ func openNode(pins pins, specs map[string]*ebpf.MapSpec, usable bool) (*node, er
 	if err != nil {
 		return nil, err
 	}
-	if n.xmit, err = adoptXmit(pins.xmit(), fresh); err != nil {
-		n.close()
-		return nil, err
+	n.xmit, n.losses = newTracers(pins)
+	for _, t := range []*tracer{n.xmit, n.losses} {
+		if err := t.adopt(fresh); err != nil {
+			n.close()
+			return nil, err
+		}
 	}
 	return n, nil
 }
@@ -105,6 +121,9 @@ func makeNode(specs map[string]*ebpf.MapSpec, open func(string, *ebpf.MapSpec) (
 		return nil, err
 	}
 	if n.numbers, err = readTriggers(n.maps[point.BPFMapTriggers]); err != nil {
+		return nil, err
+	}
+	if n.drops, err = openDropTables(n.maps); err != nil {
 		return nil, err
 	}
 	return n, n.readWatched()
@@ -186,6 +205,10 @@ func (n *node) close() {
 		return
 	}
 	n.xmit.close()
+	n.losses.close()
+	if n.sweeper != nil {
+		n.sweeper.Close()
+	}
 	for _, m := range n.maps {
 		m.Close()
 	}
@@ -211,6 +234,9 @@ func widen(next, former point.BPFIfitNode) point.BPFIfitNode {
 	next.QueueTriggers |= former.QueueTriggers
 	next.RateTriggers |= former.RateTriggers
 	next.BurstTriggers |= former.BurstTriggers
+	next.DropTriggers |= former.DropTriggers
+	next.DropRecords |= former.DropRecords
+	next.FlowEpoch = former.FlowEpoch
 	next.RateFloor = min(next.RateFloor, former.RateFloor)
 	return next
 }

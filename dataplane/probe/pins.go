@@ -19,6 +19,7 @@ import (
 //	layout                      what wrote all this
 //	maps/NAME                   maps of the whole node
 //	xmit/{link,program}         the transmit program
+//	drop/{link,program}         the drop program
 //	links/3-in                  the link of a point
 //	points/3-in/NAME            maps that outlive the point's programs
 //	points/3-in/{program,live}  the program behind the link, and its rates
@@ -35,6 +36,8 @@ func (p pins) layout() string { return filepath.Join(p.dir, "layout") }
 func (p pins) nodeMap(name string) string { return filepath.Join(p.dir, "maps", name) }
 
 func (p pins) xmit() string { return filepath.Join(p.dir, "xmit") }
+
+func (p pins) losses() string { return filepath.Join(p.dir, "drop") }
 
 func (p pins) link(id plan.PointID) string { return filepath.Join(p.dir, "links", pointName(id)) }
 

@@ -28,17 +28,18 @@ func (c *Change) share() (err error) {
 		former.triggers[number] = t
 	}
 	next := watchingFor(&c.next, c.numbers, n.configFor(&c.next))
-	if len(next.triggers) > 0 {
-		if err := n.xmit.load(c.engine.xmitSpec, n.shared(c.engine.xmitSpec), c.engine.types); err != nil {
-			return err
-		}
+	if err := c.loadTracers(&next); err != nil {
+		return err
 	}
-	attached := n.xmit.link != nil
+	attached, losing := n.xmit.link != nil, n.losses.link != nil
 	both := former.union(next)
 	back := func() error {
 		err := n.put(former, next.numbers)
 		if !attached {
 			err = errors.Join(err, n.xmit.detach())
+		}
+		if !losing {
+			err = errors.Join(err, n.losses.detach())
 		}
 		return err
 	}
@@ -51,10 +52,7 @@ func (c *Change) share() (err error) {
 			if err := n.put(both, former.numbers); err != nil {
 				return err
 			}
-			if len(next.floors) > 0 {
-				return n.xmit.attach()
-			}
-			return nil
+			return n.attach(&next)
 		}, back),
 		undo: back,
 	}, step{
@@ -69,13 +67,49 @@ func (c *Change) share() (err error) {
 	return nil
 }
 
+// loadTracers verifies the programs that a plan needs beside those of points.
+func (c *Change) loadTracers(next *watching) error {
+	e := c.engine
+	n := e.node
+	if len(next.triggers) > 0 {
+		if err := n.loadSweeper(e.xmitSpec, e.types); err != nil {
+			return err
+		}
+	}
+	if len(next.floors) > 0 && n.xmit.program == nil {
+		if err := n.xmit.load(e.xmitSpec.Copy(), n.shared(e.xmitSpec), e.types); err != nil {
+			return err
+		}
+	}
+	if !next.drops() {
+		return nil
+	}
+	return e.loadLosses()
+}
+
+// attach lets the programs that a plan needs see packets.
+func (n *node) attach(w *watching) error {
+	if len(w.floors) > 0 {
+		if err := n.xmit.attach(nil); err != nil {
+			return err
+		}
+	}
+	if !w.drops() {
+		return nil
+	}
+	return n.losses.attach(n.countLosses)
+}
+
 // settle ends what only the former plan needed.
 func (n *node) settle(w watching) error {
 	idle := flowIdle
 	if len(w.triggers) == 0 {
 		idle = 0
 	}
-	err := sweep(n.xmit.sweeper, idle)
+	err := sweep(n.sweeper, idle)
+	if !w.drops() {
+		err = errors.Join(err, n.losses.detach())
+	}
 	if len(w.floors) == 0 {
 		err = errors.Join(err, n.xmit.detach())
 	}
@@ -103,6 +137,8 @@ func (n *node) put(w watching, other triggerNumbers) error {
 	if err := n.putFloors(w.floors); err != nil {
 		return err
 	}
+	// Which drop program counts is decided when it is attached.
+	w.config.DropInstance = n.config.DropInstance
 	n.config = w.config
 	return n.write()
 }

@@ -58,8 +58,7 @@ func (n triggerNumbers) assign(p *plan.Plan) (triggerNumbers, error) {
 	}
 	out := triggerNumbers{of: make(map[triggerName]uint32), next: n.next}
 	for policy := range eventPolicies(p) {
-		for i := range policy.Triggers {
-			name := nameTrigger(policy, i)
+		for _, name := range namesOf(policy) {
 			if _, ok := out.of[name]; ok {
 				continue
 			}
@@ -88,6 +87,17 @@ func free(taken map[uint32]bool, from uint32) (uint32, bool) {
 	return 0, false
 }
 
+// namesOf lists what of a policy needs a place.
+func namesOf(policy *plan.Policy) (names []triggerName) {
+	for i := range policy.Triggers {
+		names = append(names, nameTrigger(policy, i))
+	}
+	if recordsDrops(policy) {
+		names = append(names, nameRecords(policy))
+	}
+	return names
+}
+
 func nameTrigger(policy *plan.Policy, index int) triggerName {
 	t := &policy.Triggers[index]
 	return triggerName{policy.ID, uint8(index), t.Metric, t.PerFlow}
@@ -99,7 +109,7 @@ func eventPolicies(p *plan.Plan) func(yield func(*plan.Policy, *plan.Point) bool
 		for i := range p.Points {
 			for j := range p.Points[i].Policies {
 				policy := &p.Points[i].Policies[j]
-				if policy.Actions&plan.ActEvent != 0 && !yield(policy, &p.Points[i]) {
+				if policy.Actions&(plan.ActEvent|plan.ActDrop) != 0 && !yield(policy, &p.Points[i]) {
 					return
 				}
 			}
@@ -107,11 +117,16 @@ func eventPolicies(p *plan.Plan) func(yield func(*plan.Policy, *plan.Point) bool
 	}
 }
 
-// vector is the set of a policy's triggers, by number.
+// vector is the set of a policy's triggers at a point, by number.
 func (n triggerNumbers) vector(policy *plan.Policy) uint64 {
 	var v uint64
 	for i := range policy.Triggers {
-		v |= 1 << n.of[nameTrigger(policy, i)]
+		if policy.Actions&plan.ActEvent != 0 || policy.Triggers[i].Metric == flow.MetricPacketDrop {
+			v |= 1 << n.of[nameTrigger(policy, i)]
+		}
+	}
+	if recordsDrops(policy) {
+		v |= 1 << n.of[nameRecords(policy)]
 	}
 	return v
 }
@@ -154,7 +169,15 @@ func watchingFor(p *plan.Plan, numbers triggerNumbers, config point.BPFIfitNode)
 	c := &w.config
 	c.DelayTriggers, c.NewFlowTriggers, c.PathChangeTriggers = 0, 0, 0
 	c.QueueTriggers, c.RateTriggers, c.BurstTriggers, c.RateFloor = 0, 0, 0, unwatched
+	c.DropTriggers, c.DropRecords = 0, 0
+	// Whoever wants to know of a flow's drops says so again.
+	c.FlowEpoch++
 	for policy, at := range eventPolicies(p) {
+		if recordsDrops(policy) {
+			number := numbers.of[nameRecords(policy)]
+			w.triggers[number] = newRecords(policy)
+			w.config.DropRecords |= 1 << number
+		}
 		for i := range policy.Triggers {
 			t := &policy.Triggers[i]
 			number := numbers.of[nameTrigger(policy, i)]
@@ -185,6 +208,8 @@ func (w *watching) watch(t *plan.Trigger, number uint32, at plan.PointID) {
 		c.RateFloor = min(c.RateFloor, (t.Raise+windows-1)/windows)
 	case flow.MetricMicroburst:
 		c.BurstTriggers |= bit
+	case flow.MetricPacketDrop:
+		c.DropTriggers |= bit
 	}
 	if at.Direction == flow.Egress && floor != (floors{unwatched, unwatched}) {
 		w.floors[at.Ifindex] = floor.least(w.floor(at.Ifindex))
@@ -288,6 +313,9 @@ func (e *Engine) TriggerCounters() ([]TriggerCounters, error) {
 	var out []TriggerCounters
 	var perCPU []point.BPFIfitTriggerCounters
 	for name, number := range e.node.numbers.of {
+		if name.metric == metricRecords {
+			continue
+		}
 		if err := e.node.maps[point.BPFMapTriggerCounters].Lookup(number, &perCPU); err != nil {
 			return nil, fmt.Errorf("read counters of trigger %d of policy %d: %w", name.index, name.policy, err)
 		}

@@ -29,6 +29,7 @@ type Events struct {
 	engine *probe.Engine
 	log    *slog.Logger
 	swept  time.Time
+	causes *causes
 }
 
 // NewEvents opens the engine's ring buffer of events, which can have one
@@ -37,10 +38,14 @@ func NewEvents(engine *probe.Engine, log *slog.Logger) (*Events, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	e := &Events{engine: engine, log: log}
+	c, err := newCauses(engine)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	e := &Events{engine: engine, log: log, causes: c}
 	r, err := openRing(engine.EventRing(), &ring[flow.Event]{
 		wait: eventWait, size: int(unsafe.Sizeof(point.BPFIfitEvent{})),
-		larger: int(unsafe.Sizeof(point.BPFIfitBurstEvent{})), decode: decodeEvent, idle: e.sweep,
+		larger: int(unsafe.Sizeof(point.BPFIfitBurstEvent{})), decode: e.decode, idle: e.sweep,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -74,7 +79,7 @@ func (e *Events) sweep() {
 	}
 }
 
-func decodeEvent(sample []byte, clock *Clock, out *flow.Event) {
+func (e *Events) decode(sample []byte, clock *Clock, out *flow.Event) {
 	in := (*point.BPFIfitEvent)(unsafe.Pointer(unsafe.SliceData(sample)))
 	*out = flow.Event{
 		Time:                   clock.UNIX(in.TimeNs),
@@ -95,13 +100,16 @@ func decodeEvent(sample []byte, clock *Clock, out *flow.Event) {
 		HopLimit:               in.HopLimit,
 		PreviousHopLimit:       in.PreviousHopLimit,
 	}
+	if out.Metric == flow.MetricPacketDrop {
+		out.DropReason, out.DropLocation = e.causes.reason(in.Reason), e.causes.symbols.name(in.Location)
+	}
 	if len(sample) > int(unsafe.Sizeof(point.BPFIfitEvent{})) && out.State == flow.EventRaised {
-		decodeCulprits((*point.BPFIfitBurstEvent)(unsafe.Pointer(unsafe.SliceData(sample))), out)
+		readCulprits((*point.BPFIfitBurstEvent)(unsafe.Pointer(unsafe.SliceData(sample))), out)
 	}
 }
 
-// decodeCulprits sorts the flows of a burst by size.
-func decodeCulprits(in *point.BPFIfitBurstEvent, out *flow.Event) {
+// readCulprits sorts the flows of a burst by size.
+func readCulprits(in *point.BPFIfitBurstEvent, out *flow.Event) {
 	n := 0
 	for i := range in.Culprit {
 		if c := &in.Culprit[i]; c.Octets > 0 && n < len(out.Culprits) {

@@ -66,10 +66,13 @@ type BPFIfitBurstKey struct {
 }
 
 type BPFIfitCondition struct {
-	_      structs.HostLayout
-	Word   uint64
-	LastNs uint64
-	Id     BPFIfitFlowId
+	_        structs.HostLayout
+	Word     uint64
+	LastNs   uint64
+	Id       BPFIfitFlowId
+	Location uint64
+	Reason   uint32
+	Zero     uint32
 }
 
 type BPFIfitConditionKey struct {
@@ -125,6 +128,9 @@ type BPFIfitEvent struct {
 	PreviousHopLimit       uint8
 	Zero                   uint8
 	_                      [4]byte
+	Location               uint64
+	Reason                 uint32
+	Padding                uint32
 }
 
 type BPFIfitFeature uint32
@@ -214,6 +220,8 @@ type BPFIfitFlowState struct {
 	Announced    uint64
 	Path         uint64
 	XmitTriggers uint64
+	DropNumbers  uint64
+	DropEpoch    uint64
 }
 
 type BPFIfitLack uint32
@@ -300,6 +308,10 @@ type BPFIfitNode struct {
 	RateTriggers       uint64
 	BurstTriggers      uint64
 	RateFloor          uint64
+	DropTriggers       uint64
+	DropRecords        uint64
+	FlowEpoch          uint64
+	DropInstance       uint64
 	NetnsCookie        uint64
 	SketchSeed         uint64
 }
@@ -685,14 +697,17 @@ type BPFIfitWindowKey struct {
 }
 
 type BPFSample struct {
-	_     structs.HostLayout
-	At    BPFIfitWindowKey
-	Value uint64
-	Now   uint64
-	Key   BPFIfitConditionKey
-	Quiet BPFIfitCondition
-	Fresh BPFIfitWindow
-	Burst BPFIfitBurstKey
+	_        structs.HostLayout
+	At       BPFIfitWindowKey
+	Value    uint64
+	Now      uint64
+	Key      BPFIfitConditionKey
+	Quiet    BPFIfitCondition
+	Fresh    BPFIfitWindow
+	Burst    BPFIfitBurstKey
+	Location uint64
+	Reason   uint32
+	_        [4]byte
 }
 
 type BPFSampleDesk struct {

@@ -42,10 +42,13 @@ type BPFIfitBurstKey struct {
 }
 
 type BPFIfitCondition struct {
-	_      structs.HostLayout
-	Word   uint64
-	LastNs uint64
-	Id     BPFIfitFlowId
+	_        structs.HostLayout
+	Word     uint64
+	LastNs   uint64
+	Id       BPFIfitFlowId
+	Location uint64
+	Reason   uint32
+	Zero     uint32
 }
 
 type BPFIfitConditionKey struct {
@@ -74,6 +77,8 @@ type BPFIfitFlowState struct {
 	Announced    uint64
 	Path         uint64
 	XmitTriggers uint64
+	DropNumbers  uint64
+	DropEpoch    uint64
 }
 
 type BPFIfitLack uint32
@@ -120,6 +125,10 @@ type BPFIfitNode struct {
 	RateTriggers       uint64
 	BurstTriggers      uint64
 	RateFloor          uint64
+	DropTriggers       uint64
+	DropRecords        uint64
+	FlowEpoch          uint64
+	DropInstance       uint64
 	NetnsCookie        uint64
 	SketchSeed         uint64
 }
@@ -176,14 +185,17 @@ type BPFIfitWindowKey struct {
 }
 
 type BPFSample struct {
-	_     structs.HostLayout
-	At    BPFIfitWindowKey
-	Value uint64
-	Now   uint64
-	Key   BPFIfitConditionKey
-	Quiet BPFIfitCondition
-	Fresh BPFIfitWindow
-	Burst BPFIfitBurstKey
+	_        structs.HostLayout
+	At       BPFIfitWindowKey
+	Value    uint64
+	Now      uint64
+	Key      BPFIfitConditionKey
+	Quiet    BPFIfitCondition
+	Fresh    BPFIfitWindow
+	Burst    BPFIfitBurstKey
+	Location uint64
+	Reason   uint32
+	_        [4]byte
 }
 
 type BPFSampleDesk struct {
@@ -198,6 +210,7 @@ type BPFSampleDesk struct {
 const (
 	BPFMapBursts          = "bursts"
 	BPFMapConditions      = "conditions"
+	BPFMapDropWindows     = "drop_windows"
 	BPFMapEvents          = "events"
 	BPFMapFlowStates      = "flow_states"
 	BPFMapLimits          = "limits"
@@ -265,6 +278,7 @@ type BPFProgramSpecs struct {
 type BPFMapSpecs struct {
 	Bursts          *ebpf.MapSpec `ebpf:"bursts"`
 	Conditions      *ebpf.MapSpec `ebpf:"conditions"`
+	DropWindows     *ebpf.MapSpec `ebpf:"drop_windows"`
 	Events          *ebpf.MapSpec `ebpf:"events"`
 	FlowStates      *ebpf.MapSpec `ebpf:"flow_states"`
 	Limits          *ebpf.MapSpec `ebpf:"limits"`
@@ -306,6 +320,7 @@ func (o *BPFObjects) Close() error {
 type BPFMaps struct {
 	Bursts          *ebpf.Map `ebpf:"bursts"`
 	Conditions      *ebpf.Map `ebpf:"conditions"`
+	DropWindows     *ebpf.Map `ebpf:"drop_windows"`
 	Events          *ebpf.Map `ebpf:"events"`
 	FlowStates      *ebpf.Map `ebpf:"flow_states"`
 	Limits          *ebpf.Map `ebpf:"limits"`
@@ -322,6 +337,7 @@ func (m *BPFMaps) Close() error {
 	return _BPFClose(
 		m.Bursts,
 		m.Conditions,
+		m.DropWindows,
 		m.Events,
 		m.FlowStates,
 		m.Limits,
