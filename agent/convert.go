@@ -33,6 +33,7 @@ func meterPolicies(r *compile.Result, place func(policy uint32) *meter.Totals) [
 			Records:   p.Technique == yang.TECHNIQUE_FLOW_METERING,
 			Sampled:   p.Select.Algorithm != plan.SelectAll,
 			Keys:      keys, LocalOriginated: p.LocalOriginated,
+			SourceBits: p.SourceBits, DestinationBits: p.DestinationBits, Biflow: p.Biflow,
 			ActiveTimeout: p.Export.ActiveTimeout, IdleTimeout: p.Export.IdleTimeout,
 			MaxFlows: maxCachedFlows, Rules: p.Rules, Inner: p.Inner,
 			Totals: place(p.ID),
@@ -95,7 +96,7 @@ func exportConfig(r *compile.Result, l links) export.Config {
 		e := export.Policy{
 			PolicyRef: p.PolicyRef, Name: p.Name, Owner: p.Owner,
 			Collectors: p.Export.Collectors, Failover: p.Export.Failover,
-			FlowKeys: p.FlowKeys, Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
+			FlowKeys: p.FlowKeys, Biflow: p.Biflow, Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
 			MaxRecords: p.Export.MaxRecords, MaxOctets: p.Export.MaxOctets,
 		}
 		if o := p.Custom.Object; o != nil {
@@ -153,6 +154,7 @@ func flowRecord(out *records.Flow, in *meter.Record) {
 			Source: in.Key.Source, Destination: in.Key.Destination,
 			SourcePort: in.Key.SourcePort, DestinationPort: in.Key.DestinationPort, Protocol: in.Key.Protocol,
 		},
+		SourceLength: in.SourceLength, DestinationLength: in.DestinationLength,
 		IPVersion: in.Family, DiffServ: in.Key.DSCP, FlowLabel: in.Key.FlowLabel, VLAN: in.Key.VLAN,
 		CustomerVLAN: in.Key.CustomerVLAN, SegmentID: records.SegmentID(uint8(in.Key.Overlay), in.Key.VNI),
 		TopLabel: records.TopLabel(in.Key.MPLS), ActiveSegment: segment,
@@ -164,4 +166,23 @@ func flowRecord(out *records.Flow, in *meter.Record) {
 		EndReason: records.FlowEndReason(in.EndReason),
 		DelayMin:  in.Delay.Min, DelayMax: in.Delay.Max, DelaySum: in.Delay.Sum, DelayPackets: in.Delay.Packets,
 	}
+	if in.Biflow {
+		out.Reverse = reverse(&in.Reverse, in.Initiated)
+	}
+}
+
+func reverse(in *meter.Reverse, initiated bool) records.Reverse {
+	out := records.Reverse{
+		BiflowDirection: records.BiflowArbitrary,
+		ReverseOctets:   in.Octets, ReversePackets: in.Packets,
+		ReverseStart: ipfix.UnixNano(in.First), ReverseEnd: ipfix.UnixNano(in.Last),
+		ReverseTCPControlBits:  in.TCPFlags,
+		ReverseMinimumHopLimit: in.MinTTL, ReverseMaximumHopLimit: in.MaxTTL,
+		ReverseIngressInterface: in.IngressIfindex, ReverseEgressInterface: in.EgressIfindex,
+		ReverseDirection: records.Direction(in.Direction),
+	}
+	if initiated {
+		out.BiflowDirection = records.BiflowInitiator
+	}
+	return out
 }

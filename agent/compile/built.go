@@ -88,6 +88,11 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			leaves: paths(common, selection, []string{
 				"config/local-originated",
 				"flow-selection/config/flow-keys",
+				"flow-selection/config/source-prefix-length-ipv4",
+				"flow-selection/config/source-prefix-length-ipv6",
+				"flow-selection/config/destination-prefix-length-ipv4",
+				"flow-selection/config/destination-prefix-length-ipv6",
+				"flow-selection/config/biflow",
 				"data-export/config/active-timeout",
 				"data-export/config/idle-timeout",
 				"data-export/config/drain-interval",

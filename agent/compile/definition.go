@@ -16,6 +16,7 @@ type definition struct {
 	problems problems
 	priority uint16
 	fields   plan.KeyField
+	keys     flowKeys
 	flowList bool
 	flows    []flow.ID
 	mark     string
@@ -71,7 +72,9 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	d.Export = p.export(path, in.GetDataExport())
 	switch d.Technique {
 	case yang.TECHNIQUE_FLOW_METERING:
-		d.FlowKeys, d.fields = p.keys(path+"/flow-selection", in.GetFlowSelection().GetConfig())
+		d.keys = p.keys(path+"/flow-selection", in.GetFlowSelection().GetConfig())
+		d.FlowKeys, d.fields = d.keys.names, d.keys.fields
+		d.SourceBits, d.DestinationBits = d.keys.source, d.keys.destination
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
 	case yang.TECHNIQUE_PBT_M:
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
@@ -97,6 +100,12 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	}
 	d.Elements = p.elements(path+"/data-selection/config/data-element", &technique, d.Technique,
 		in.GetDataSelection().GetConfig().GetDataElement())
+	if d.Biflow = in.GetFlowSelection().GetConfig().GetBiflow(); d.Biflow && d.Technique == yang.TECHNIQUE_FLOW_METERING {
+		p.biflow(path, d)
+	}
+	if d.Select.PerFlow && d.keys.readsPart() {
+		p.add(Invalid, path+"/packet-selection/config/scope", "flows between prefixes are not sampled one by one")
+	}
 	d.needed = technique.always
 	p.health(path, d)
 	p.directions(d)

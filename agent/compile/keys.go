@@ -7,8 +7,8 @@ import (
 	"github.com/openifit/openifit/gen/yang"
 )
 
-// keyField names the header fields behind each Information Element that can
-// be a Flow Key; interfaces are no header fields.
+// keyField names the fields behind each Information Element that can be a Flow
+// Key, prefixes excepted.
 func keyField(element string) (plan.KeyField, bool) {
 	switch element {
 	case "sourceIPv4Address", "sourceIPv6Address":
@@ -35,7 +35,9 @@ func keyField(element string) (plan.KeyField, bool) {
 		return plan.KeyMPLS, true
 	case "srhActiveSegmentIPv6":
 		return plan.KeySegment, true
-	case "ingressInterface", "egressInterface", "ipVersion", "flowDirection":
+	case "ingressInterface":
+		return plan.KeyIngressInterface, true
+	case "egressInterface", "ipVersion", "flowDirection":
 		return 0, true
 	}
 	return 0, false
@@ -49,22 +51,33 @@ func fiveTuple() []string {
 	}
 }
 
+// flowKeys are the checked Flow Keys of a metering policy.
+type flowKeys struct {
+	names  []string
+	fields plan.KeyField
+	// source and destination are the bits of prefixes among them.
+	source, destination plan.AddressBits
+}
+
 // keys checks the Flow Keys of a metering policy.
-func (p *problems) keys(path string, c *yang.Policy_FlowSelection_Config) (names []string, fields plan.KeyField) {
-	names = slices.Clone(c.GetFlowKeys())
+func (p *problems) keys(path string, c *yang.Policy_FlowSelection_Config) (out flowKeys) {
+	at := path + "/config/flow-keys"
+	names := slices.Clone(c.GetFlowKeys())
 	if len(names) == 0 {
-		return fiveTuple(), plan.Key5Tuple
+		names = fiveTuple()
 	}
 	for i, name := range names {
 		f, ok := keyField(name)
 		switch {
-		case !ok:
-			p.add(NotBuilt, path+"/config/flow-keys", "%s as a Flow Key is %s", name, notBuilt)
 		case slices.Contains(names[:i], name):
-			p.add(Invalid, path+"/config/flow-keys", "%s is given twice", name)
+			p.add(Invalid, at, "%s is given twice", name)
+		case !ok && !isPrefix(name):
+			p.add(NotBuilt, at, "%s as a Flow Key is %s", name, notBuilt)
 		}
-		fields |= f
+		out.fields |= f
 	}
+	p.prefixKeys(path, c, names, &out)
 	slices.Sort(names)
-	return names, fields
+	out.names = names
+	return out
 }

@@ -100,6 +100,7 @@ func (b *builder) place(d *definition, ref flow.PolicyRef) {
 			}
 		}
 		out.Roles = b.roles(&out)
+		b.pairable(&out)
 	}
 	b.result.Policies = append(b.result.Policies, out)
 }
@@ -213,6 +214,7 @@ func (b *builder) roles(p *Policy) (roles []yang.NodeRole) {
 func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions plan.Action) {
 	p := plan.Policy{
 		PolicyRef: ref, Name: d.Name, Actions: actions, Keys: d.fields,
+		SourceBits: d.SourceBits, DestinationBits: d.DestinationBits, Biflow: d.Biflow && actions&plan.ActMeter != 0,
 		FlowList: d.flowList, Flows: d.flows, Rules: d.Rules,
 		Mark: noMarking(), Local: d.LocalOriginated && actions&plan.ActTCP != 0,
 	}

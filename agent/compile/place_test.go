@@ -160,8 +160,8 @@ func TestWhatAPolicySays(t *testing.T) {
 	if want := (plan.Selection{Algorithm: plan.SelectUniform, Threshold: 1 << 30}); got.Select != want {
 		t.Errorf("selection %+v, want %+v", got.Select, want)
 	}
-	if got.Keys != plan.KeySourceAddress {
-		t.Errorf("keys %b, want %b", got.Keys, plan.KeySourceAddress)
+	if want := plan.KeySourceAddress | plan.KeyIngressInterface; got.Keys != want {
+		t.Errorf("keys %b, want %b", got.Keys, want)
 	}
 	wantExport := compile.Export{
 		Collectors: []string{"c"}, ActiveTimeout: 2 * time.Second, IdleTimeout: time.Second / 2,

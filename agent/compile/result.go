@@ -71,6 +71,10 @@ type Policy struct {
 	Inner bool
 	// FlowKeys are IANA names of the Flow Keys (FLOW_METERING).
 	FlowKeys []string
+	// SourceBits and DestinationBits are the lengths of prefixes among them.
+	SourceBits, DestinationBits plan.AddressBits
+	// Biflow: the two directions of a flow make one record.
+	Biflow   bool
 	Elements []yang.DATA_ELEMENT
 	Rules    []plan.Rule
 	Select   plan.Selection

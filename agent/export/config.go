@@ -52,6 +52,8 @@ type Policy struct {
 	Failover bool
 	// FlowKeys are the IANA names of the Flow Keys of metering policies.
 	FlowKeys []string
+	// Biflow: records may hold both directions of a flow.
+	Biflow bool
 	// Delay: flow records carry the node transit delay.
 	Delay bool
 	// Without names Information Elements that the flow records leave out.

@@ -67,7 +67,7 @@ type identity struct {
 type route struct {
 	Policy
 	account         *account
-	flows           byFamily
+	flows           flowTemplates
 	probe           probeLayouts
 	sessions        []*session
 	records, octets *rate.Limiter
@@ -130,7 +130,7 @@ func (p *Process) Prepare(cfg Config) (commit func(), err error) {
 			return nil, err
 		}
 	}
-	made := make(map[uint32]byFamily, len(cfg.Policies))
+	made := make(map[uint32]flowTemplates, len(cfg.Policies))
 	probes, err := p.probeLayouts(t, cfg.Policies)
 	if err != nil {
 		return nil, fmt.Errorf("prepare export: %w", err)
@@ -151,7 +151,7 @@ func (p *Process) Prepare(cfg Config) (commit func(), err error) {
 }
 
 // commit brings a prepared configuration into force.
-func (p *Process) commit(cfg Config, t *templates, made map[uint32]byFamily, probes map[uint32]probeLayouts) {
+func (p *Process) commit(cfg Config, t *templates, made map[uint32]flowTemplates, probes map[uint32]probeLayouts) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.config, p.templates = cfg, t
@@ -227,7 +227,7 @@ func (p *Process) setCeiling(octets uint64) {
 
 // nextRoutes are the routes of the policies, and for a while those of the
 // policies that are gone.
-func (p *Process) nextRoutes(policies []Policy, made map[uint32]byFamily, now time.Time) map[uint32]*route {
+func (p *Process) nextRoutes(policies []Policy, made map[uint32]flowTemplates, now time.Time) map[uint32]*route {
 	old, out := *p.routes.Load(), make(map[uint32]*route, len(policies))
 	for _, policy := range policies {
 		r := &route{Policy: policy, account: new(account), flows: made[policy.ID]}
@@ -266,7 +266,7 @@ func ceiling(l *rate.Limiter, perSecond uint64) *rate.Limiter {
 // sameFlows tells whether two versions of a policy share Flow Record templates.
 func (r *route) sameFlows(p *Policy) bool {
 	if len(r.FlowKeys) != len(p.FlowKeys) || r.Delay != p.Delay ||
-		(r.Selection.Algorithm != 0) != (p.Selection.Algorithm != 0) {
+		(r.Selection.Algorithm != 0) != (p.Selection.Algorithm != 0) || r.Biflow != p.Biflow {
 		return false
 	}
 	for i := range p.FlowKeys {

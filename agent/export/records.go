@@ -14,12 +14,7 @@ func (p *Process) Flow(f *records.Flow) {
 		p.unrouted.Add(1)
 		return
 	}
-	// Flows whose keys are no addresses still are of a family.
-	family := records.IPv4
-	if f.IPVersion == 6 {
-		family = records.IPv6
-	}
-	q := queued[records.Flow]{account: r.account, template: r.flows[family], value: *f}
+	q := queued[records.Flow]{account: r.account, template: r.flows.of(f), value: *f}
 	q.value.Node = r.sessions[0].view.Load().node
 	if r.Selection.Algorithm != 0 {
 		q.value.Selector = selectorID(f.Policy, f.Generation)

@@ -59,8 +59,25 @@ func newTemplates(enterprise uint32) (*templates, error) {
 	return t, nil
 }
 
+// flowTemplates are those of a policy's Flow Records, of one direction of a
+// flow and, where the policy pairs them, of both.
+type flowTemplates struct{ one, both byFamily }
+
+// of is the template of a record.
+func (t *flowTemplates) of(f *records.Flow) *ipfix.Template {
+	// Flows whose keys are no addresses still are of a family.
+	family := records.IPv4
+	if f.IPVersion == 6 {
+		family = records.IPv6
+	}
+	if f.ReversePackets > 0 {
+		return t.both[family]
+	}
+	return t.one[family]
+}
+
 // flows makes the templates of a policy's Flow Records.
-func (t *templates) flows(p *Policy) (out byFamily, err error) {
+func (t *templates) flows(p *Policy) (out flowTemplates, err error) {
 	if len(p.FlowKeys) == 0 {
 		return out, nil
 	}
@@ -69,6 +86,15 @@ func (t *templates) flows(p *Policy) (out byFamily, err error) {
 		Sampled:      p.Selection.Algorithm != 0,
 		Without:      p.Without,
 	}
+	if out.one, err = t.flowsWith(p, o); err != nil || !p.Biflow {
+		return out, err
+	}
+	o.Biflow = true
+	out.both, err = t.flowsWith(p, o)
+	return out, err
+}
+
+func (t *templates) flowsWith(p *Policy, o records.FlowOptions) (out byFamily, err error) {
 	for _, f := range []records.Family{records.IPv4, records.IPv6} {
 		if out[f], err = records.FlowTemplate(t.model, f, p.FlowKeys, o); err != nil {
 			return out, fmt.Errorf("policy %s: %w", p.Name, err)

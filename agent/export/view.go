@@ -47,7 +47,8 @@ func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view
 			}
 			v.policies[id] = &r.Policy
 			v.probes[id] = r.probe
-			v.need(r.flows)
+			v.need(r.flows.one)
+			v.need(r.flows.both)
 			v.needProbe(r.probe)
 			v.batch = min(v.batch, r.BatchTimeout)
 		}

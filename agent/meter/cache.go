@@ -16,17 +16,39 @@ type links struct{ prev, next int32 }
 
 // entry is one flow between its first packet and the end of its record.
 type entry struct {
-	key             key
+	key key
+	counts
+	// opened and updated are readings of the meter's clock, which does not
+	// jump as the wall clock does.
+	opened, updated int64
+	links           [orders]links
+}
+
+// counts are what was seen of one direction of a flow.
+type counts struct {
 	packets, octets uint64
 	first, last     int64
 	delay           flow.Delay
 	ingress, egress uint32
 	tcpFlags        uint16
+	typeCode        uint16 // of ICMP, where directions are paired
 	minTTL, maxTTL  uint8
-	// opened and updated are readings of the meter's clock, which does not
-	// jump as the wall clock does.
-	opened, updated int64
-	links           [orders]links
+	direction       flow.Direction
+	opens           bool
+}
+
+func (c *counts) add(r *flow.Record) {
+	if c.packets == 0 {
+		c.first, c.minTTL = r.First, r.MinTTL
+	}
+	c.packets += r.Packets
+	c.octets += r.Octets
+	c.first, c.last = min(c.first, r.First), max(c.last, r.Last)
+	c.ingress, c.egress, c.direction = r.IngressIfindex, r.EgressIfindex, r.Direction
+	c.tcpFlags |= r.TCPFlags
+	c.opens = c.opens || r.Opens
+	c.minTTL, c.maxTTL = min(c.minTTL, r.MinTTL), max(c.maxTTL, r.MaxTTL)
+	addDelay(&c.delay, &r.Delay)
 }
 
 // cache holds the flows of one policy. It never grows beyond its bound and
@@ -34,9 +56,11 @@ type entry struct {
 type cache struct {
 	index   map[key]int32
 	entries []entry
-	free    []int32
-	ends    [orders]links // next is the head, prev the tail
-	limit   int
+	// others are the other directions of the entries, where flows are paired.
+	others []other
+	free   []int32
+	ends   [orders]links // next is the head, prev the tail
+	limit  int
 }
 
 func newCache(limit int) *cache {
@@ -70,6 +94,12 @@ func (c *cache) add(k key, now int64) *entry {
 	}
 	e := &c.entries[i]
 	*e = entry{key: k, opened: now, updated: now}
+	if c.others != nil {
+		for len(c.others) <= int(i) {
+			c.others = append(c.others, other{})
+		}
+		c.others[i] = other{}
+	}
 	c.index[k] = i
 	for o := range orders {
 		c.link(o, i)
@@ -88,6 +118,18 @@ func (c *cache) get(k key, now int64) *entry {
 	e := &c.entries[i]
 	e.updated = now
 	return e
+}
+
+// other is the other direction of an entry.
+func (c *cache) other(e *entry) *other { return &c.others[c.index[e.key]] }
+
+// renew begins the entry's counts anew; it is the youngest then.
+func (c *cache) renew(e *entry, now int64) {
+	i := c.index[e.key]
+	e.counts, e.opened = counts{}, now
+	c.others[i].counts = counts{}
+	c.unlink(byAge, i)
+	c.link(byAge, i)
 }
 
 // drop ends an entry; the pointer is dead afterwards.

@@ -1,6 +1,9 @@
 package meter
 
-import "github.com/openifit/openifit/dataplane/flow"
+import (
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
+)
 
 // Keys is a set of Flow Keys (RFC 7011 section 2). The IP version, the
 // direction and the policy's generation are always keys: no Flow Record mixes
@@ -25,6 +28,10 @@ const (
 	MPLSTopLabelStackSection
 	SRHActiveSegmentIPv6
 	Dot1qCustomerVLANID
+	SourceIPv4Prefix
+	DestinationIPv4Prefix
+	SourceIPv6Prefix
+	DestinationIPv6Prefix
 
 	// FiveTuple is the addresses of both families, the ports and the protocol.
 	FiveTuple = SourceIPv4Address | DestinationIPv4Address | SourceIPv6Address |
@@ -47,26 +54,38 @@ type key struct {
 	direction                   flow.Direction
 }
 
-// project keeps of a record's key what the set names.
-func (k Keys) project(r *flow.Record, generation uint32) (out key) {
+// project keeps of a record's key what the set names; of prefixes so many bits.
+func (k Keys) project(r *flow.Record, generation uint32, source, destination plan.AddressBits) (out key) {
 	out.generation, out.direction = generation, r.Direction
 	if r.Key.Source.Is4() {
 		out.family = 4
-		if k&SourceIPv4Address != 0 {
+		if k&(SourceIPv4Address|SourceIPv4Prefix) != 0 {
 			a := r.Key.Source.As4()
 			copy(out.source[:], a[:])
 		}
-		if k&DestinationIPv4Address != 0 {
+		if k&(DestinationIPv4Address|DestinationIPv4Prefix) != 0 {
 			a := r.Key.Destination.As4()
 			copy(out.destination[:], a[:])
 		}
+		if k&SourceIPv4Prefix != 0 {
+			cut(out.source[:4], source.IPv4)
+		}
+		if k&DestinationIPv4Prefix != 0 {
+			cut(out.destination[:4], destination.IPv4)
+		}
 	} else {
 		out.family = 6
-		if k&SourceIPv6Address != 0 {
+		if k&(SourceIPv6Address|SourceIPv6Prefix) != 0 {
 			out.source = r.Key.Source.As16()
 		}
-		if k&DestinationIPv6Address != 0 {
+		if k&(DestinationIPv6Address|DestinationIPv6Prefix) != 0 {
 			out.destination = r.Key.Destination.As16()
+		}
+		if k&SourceIPv6Prefix != 0 {
+			cut(out.source[:], source.IPv6)
+		}
+		if k&DestinationIPv6Prefix != 0 {
+			cut(out.destination[:], destination.IPv6)
 		}
 		if k&FlowLabelIPv6 != 0 {
 			out.flowLabel = r.Key.FlowLabel
@@ -108,6 +127,18 @@ func (k Keys) project(r *flow.Record, generation uint32) (out key) {
 	return out
 }
 
+// cut clears what is behind so many bits.
+func cut(address []byte, bits uint8) {
+	for i := range address {
+		switch kept := int(bits) - 8*i; {
+		case kept <= 0:
+			address[i] = 0
+		case kept < 8:
+			address[i] &= 0xff << (8 - kept)
+		}
+	}
+}
+
 // ParseKeys makes a set of Flow Keys from the names of their Information
 // Elements. It reports the first name that is none.
 func ParseKeys(names []string) (keys Keys, unknown string) {
@@ -141,6 +172,14 @@ func ParseKeys(names []string) (keys Keys, unknown string) {
 			keys |= MPLSTopLabelStackSection
 		case "srhActiveSegmentIPv6":
 			keys |= SRHActiveSegmentIPv6
+		case "sourceIPv4Prefix":
+			keys |= SourceIPv4Prefix
+		case "destinationIPv4Prefix":
+			keys |= DestinationIPv4Prefix
+		case "sourceIPv6Prefix":
+			keys |= SourceIPv6Prefix
+		case "destinationIPv6Prefix":
+			keys |= DestinationIPv6Prefix
 		case "ingressInterface":
 			keys |= IngressInterface
 		case "egressInterface":

@@ -47,7 +47,7 @@ func (m *Meter) Configure(policies []Policy) {
 	for _, p := range policies {
 		keep[p.ID] = true
 		if known := m.policies[p.ID]; known != nil {
-			if known.Keys != p.Keys {
+			if known.keyedOtherwise(&p) {
 				// A record's key can only be read with the keys it was made by.
 				known.flush(m)
 			}
@@ -104,7 +104,11 @@ func (p *metered) observe(m *Meter, r *flow.Record, ref flow.PolicyRef, now time
 
 // account adds the record to the flow's entry.
 func (p *metered) account(m *Meter, r *flow.Record, generation uint32, now int64) {
-	k := p.Keys.project(r, generation)
+	k := p.Keys.project(r, generation, p.SourceBits, p.DestinationBits)
+	typeCode, reversed := k.destinationPort, false
+	if p.Biflow {
+		k, reversed = k.paired()
+	}
 	e := p.cache.get(k, now)
 	if e == nil {
 		for p.cache.full() && p.cache.len() > 0 {
@@ -112,15 +116,13 @@ func (p *metered) account(m *Meter, r *flow.Record, generation uint32, now int64
 			p.end(m, p.cache.oldest(byUse), EndLackOfResources)
 		}
 		e = p.cache.add(k, now)
-		e.first, e.minTTL = r.First, r.MinTTL
 	}
-	e.packets += r.Packets
-	e.octets += r.Octets
-	e.first, e.last = min(e.first, r.First), max(e.last, r.Last)
-	e.ingress, e.egress = r.IngressIfindex, r.EgressIfindex
-	e.tcpFlags |= r.TCPFlags
-	e.minTTL, e.maxTTL = min(e.minTTL, r.MinTTL), max(e.maxTTL, r.MaxTTL)
-	addDelay(&e.delay, &r.Delay)
+	c := &e.counts
+	if reversed {
+		c = &p.cache.other(e).counts
+	}
+	c.add(r)
+	c.typeCode = typeCode
 }
 
 func addDelay(sum, d *flow.Delay) {
@@ -137,10 +139,22 @@ func addDelay(sum, d *flow.Delay) {
 
 // end hands the entry out as a Flow Record and frees its place.
 func (p *metered) end(m *Meter, e *entry, why EndReason) {
-	p.totals.Records++
-	m.scratch.fill(flow.PolicyRef{ID: p.ID, Generation: e.key.generation}, p.Keys, e, why)
-	m.emit(&m.scratch)
+	p.report(m, e, why)
 	p.cache.drop(e)
+}
+
+// report hands the entry out as a Flow Record.
+func (p *metered) report(m *Meter, e *entry, why EndReason) {
+	ref := flow.PolicyRef{ID: p.ID, Generation: e.key.generation}
+	if p.Biflow {
+		if !m.scratch.fillBiflow(ref, &p.Policy, e, p.cache.other(e), why) {
+			return
+		}
+	} else {
+		m.scratch.fill(ref, &p.Policy, &e.key, &e.counts, why)
+	}
+	p.totals.Records++
+	m.emit(&m.scratch)
 }
 
 // Drained ends the flows whose time has come; it is called after each drain
@@ -162,6 +176,12 @@ func (m *Meter) Drained(now time.Duration) {
 
 func (p *metered) expire(m *Meter, now int64) {
 	for e := p.cache.oldest(byAge); e != nil && now-e.opened >= int64(p.ActiveTimeout); e = p.cache.oldest(byAge) {
+		if p.Biflow && !p.cache.other(e).idle(e) {
+			// Who began a flow is remembered for its later records.
+			p.report(m, e, EndActive)
+			p.cache.renew(e, now)
+			continue
+		}
 		p.end(m, e, EndActive)
 	}
 	for e := p.cache.oldest(byUse); e != nil && now-e.updated >= int64(p.IdleTimeout); e = p.cache.oldest(byUse) {

@@ -18,6 +18,10 @@ type Policy struct {
 	// hold them, and the canonical records only say how many were observed.
 	Sampled bool
 	Keys    Keys
+	// SourceBits and DestinationBits are the lengths of prefixes among Keys.
+	SourceBits, DestinationBits plan.AddressBits
+	// Biflow: both directions of a flow make one record.
+	Biflow bool
 	// LocalOriginated: packets that the node itself sends are covered too.
 	LocalOriginated bool
 	// ActiveTimeout bounds the age of a Flow Record, IdleTimeout the time
@@ -102,6 +106,9 @@ func (p *metered) update(next Policy) {
 		p.cache = newCache(next.MaxFlows)
 	}
 	p.cache.limit = next.MaxFlows
+	if next.Biflow && p.cache.others == nil {
+		p.cache.others = make([]other, len(p.cache.entries))
+	}
 }
 
 // keepHits gives each rule a counter, which goes on for a rule that has the
@@ -118,6 +125,12 @@ func (p *metered) keepHits() {
 		p.hitsByRule = append(p.hitsByRule, n)
 	}
 	p.hits = hits
+}
+
+// keyedOtherwise tells whether records of the next definition have other keys.
+func (p *metered) keyedOtherwise(next *Policy) bool {
+	return p.Keys != next.Keys || p.SourceBits != next.SourceBits || p.DestinationBits != next.DestinationBits ||
+		p.Biflow != next.Biflow
 }
 
 // sampled tells whether packets were selected under a generation.

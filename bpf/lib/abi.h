@@ -67,6 +67,7 @@ enum ifit_feature {
 	IFIT_FEATURE_HISTOGRAM = 1 << 25,	/* egress: flows are noted for histograms */
 	IFIT_FEATURE_LIMIT = 1 << 27,	/* the node limits how many packets are selected */
 	IFIT_FEATURE_PREFIXES = 1 << 28,	/* of addresses less is read than the whole */
+	IFIT_FEATURE_BIFLOW = 1 << 29,	/* some policy asks who opened a connection */
 };
 
 /* What a kernel may lack; see kernel.h. */
@@ -180,6 +181,8 @@ enum ifit_layer {
 	IFIT_LAYER_INNER = 2,
 };
 
+#define IFIT_TCP_OPENS 0x8000	/* there was a SYN without ACK; no control bit (RFC 7125) */
+
 /* Flow record of one CPU. Times are of the monotonic clock, nanoseconds. */
 struct ifit_flow {
 	__u64 policies;	/* slots that accept the flow: the cached classification */
@@ -192,7 +195,7 @@ struct ifit_flow {
 	__u32 delay_min;
 	__u32 delay_max;
 	__u32 ingress_ifindex;
-	__u16 tcp_flags;
+	__u16 tcp_flags;	/* control bits, and IFIT_TCP_OPENS */
 	__u8 ttl_min;
 	__u8 ttl_max;
 };

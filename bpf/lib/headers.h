@@ -58,6 +58,9 @@
 /* RFC 7125: the reserved bits count, the data offset does not. */
 #define TCP_CONTROL_BITS 0x0fff
 
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
 static __always_inline bool has_ports(__u8 proto)
 {
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||

@@ -86,6 +86,8 @@ static __always_inline void add_packet(struct ifit_flow *flow, const struct __sk
 	flow->last = pkt->now;
 	flow->ingress_ifindex = skb->ingress_ifindex;
 	flow->tcp_flags |= pkt->tcp_flags;
+	if (has(IFIT_FEATURE_BIFLOW) && (pkt->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		flow->tcp_flags |= IFIT_TCP_OPENS;
 	if (pkt->ttl < flow->ttl_min)
 		flow->ttl_min = pkt->ttl;
 	if (pkt->ttl > flow->ttl_max)

@@ -20,9 +20,7 @@
 #include "packet.h"
 
 #define TCP_FIN 0x01
-#define TCP_SYN 0x02
 #define TCP_RST 0x04
-#define TCP_ACK 0x10
 
 /* What is known of a half of a connection. */
 #define TCP_KNOWS_NEXT 0x01

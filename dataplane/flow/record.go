@@ -43,7 +43,10 @@ type Record struct {
 	// First and Last are UNIX times in nanoseconds, of the kernel's coarse clock.
 	First, Last int64
 	// TCPFlags is the union of the TCP control bits (RFC 7125).
-	TCPFlags       uint16
+	TCPFlags uint16
+	// Opens: one of the packets was a SYN without ACK. Known only where a policy
+	// of the point pairs directions.
+	Opens          bool
 	MinTTL, MaxTTL uint8
 	Delay          Delay
 }

@@ -86,6 +86,8 @@ type Policy struct {
 	// SourceBits and DestinationBits are read of addresses where Keys do not
 	// ask for the whole.
 	SourceBits, DestinationBits AddressBits
+	// Biflow: records tell which direction opened a TCP connection.
+	Biflow bool
 	// FlowList: the policy accepts exactly the flows of Flows; otherwise it
 	// accepts what Rules say, and everything when there are none.
 	FlowList bool

@@ -34,6 +34,9 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 		if policy.Actions&plan.ActMeter != 0 {
 			c.MeterMask |= bit
 		}
+		if policy.Biflow {
+			features |= point.BPFIfitFeatureIFIT_FEATURE_BIFLOW
+		}
 		if policy.Actions&^plan.ActPostcard != 0 {
 			features |= point.BPFIfitFeatureIFIT_FEATURE_EVERY_PACKET
 		}

@@ -122,3 +122,28 @@ func TestInterfaceOfArrivalAsKey(t *testing.T) {
 		}
 	}
 }
+
+// Who opened a connection is told where a policy asks for it, and is no
+// control bit.
+func TestWhoOpened(t *testing.T) {
+	const syn, ack = 0x02, 0x10
+	s := newStand(t)
+	for _, pairs := range []bool{false, true} {
+		p := probetest.Metering(1, 1)
+		p.Biflow = pairs
+		s.apply(t, p)
+		for port, flags := range map[uint16][]uint8{1: {syn, ack}, 2: {syn | ack, ack}, 3: {ack}} {
+			for _, f := range flags {
+				spec := with(v4(packet.TCP), func(s *packet.Spec) {
+					s.Source, s.TCPFlags = netip.AddrPortFrom(s.Source.Addr(), port), f
+				})
+				s.run.Run(t, spec.Frame(), probetest.Arrival{})
+			}
+		}
+		for _, r := range s.drain(t) {
+			if want := pairs && r.Key.SourcePort == 1; r.Opens != want || r.TCPFlags&^(syn|ack) != 0 {
+				t.Errorf("pairs %v, port %d: opens %v with flags %#x", pairs, r.Key.SourcePort, r.Opens, r.TCPFlags)
+			}
+		}
+	}
+}

@@ -12,6 +12,9 @@ import (
 	"github.com/openifit/openifit/gen/bpf/point"
 )
 
+// tcpOpens is IFIT_TCP_OPENS.
+const tcpOpens = 0x8000
+
 // Records drains the flow tables of an engine.
 type Records struct {
 	engine *probe.Engine
@@ -106,7 +109,8 @@ func (r *Records) fill(t *probe.FlowTables, key *probe.FlowKey, perCPU []point.B
 		}
 		out.Packets += f.Packets
 		out.Octets += f.Octets
-		out.TCPFlags |= f.TcpFlags
+		out.TCPFlags |= f.TcpFlags &^ tcpOpens
+		out.Opens = out.Opens || f.TcpFlags&tcpOpens != 0
 		out.MaxTTL = max(out.MaxTTL, f.TtlMax)
 		addDelay(&out.Delay, f)
 		policies |= f.Policies

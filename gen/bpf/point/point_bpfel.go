@@ -164,6 +164,7 @@ const (
 	BPFIfitFeatureIFIT_FEATURE_HISTOGRAM    BPFIfitFeature = 33554432
 	BPFIfitFeatureIFIT_FEATURE_LIMIT        BPFIfitFeature = 134217728
 	BPFIfitFeatureIFIT_FEATURE_PREFIXES     BPFIfitFeature = 268435456
+	BPFIfitFeatureIFIT_FEATURE_BIFLOW       BPFIfitFeature = 536870912
 )
 
 type BPFIfitFlow struct {

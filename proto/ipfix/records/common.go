@@ -63,8 +63,8 @@ var originFields = []string{"ifitPolicyId", "ifitPolicyGeneration", "ifitNodeId"
 // Tuple is the 5-tuple of a flow; it can be the key of a map. Protocols without
 // ports have 0 there.
 type Tuple struct {
-	Source          netip.Addr `ipfix:"sourceIPv4Address|sourceIPv6Address"`
-	Destination     netip.Addr `ipfix:"destinationIPv4Address|destinationIPv6Address"`
+	Source          netip.Addr `ipfix:"sourceIPv4Address|sourceIPv6Address|sourceIPv4Prefix|sourceIPv6Prefix"`
+	Destination     netip.Addr `ipfix:"destinationIPv4Address|destinationIPv6Address|destinationIPv4Prefix|destinationIPv6Prefix"`
 	SourcePort      uint16     `ipfix:"sourceTransportPort"`
 	DestinationPort uint16     `ipfix:"destinationTransportPort"`
 	Protocol        uint8      `ipfix:"protocolIdentifier"`

@@ -36,6 +36,11 @@ type Flow struct {
 	CustomerVLAN   uint16 `ipfix:"dot1qCustomerVlanId"`
 	ICMPTypeCode   uint16 `ipfix:"icmpTypeCodeIPv4|icmpTypeCodeIPv6"`
 
+	// SourceLength and DestinationLength are the bits of Source and Destination
+	// where these are prefixes.
+	SourceLength      uint8 `ipfix:"sourceIPv4PrefixLength|sourceIPv6PrefixLength"`
+	DestinationLength uint8 `ipfix:"destinationIPv4PrefixLength|destinationIPv6PrefixLength"`
+
 	// SegmentID of an overlay network, see SegmentID; 0 outside of any.
 	SegmentID uint64 `ipfix:"layer2SegmentId"`
 	// TopLabel of the MPLS label stack, zero without one.
@@ -68,6 +73,8 @@ type Flow struct {
 
 	// Selector of sampled packets (RFC 5477), see Selector.
 	Selector uint64 `ipfix:"selectorId"`
+
+	Reverse
 }
 
 // topLabel is the only Flow Key without a natural length.
@@ -113,6 +120,7 @@ var keyFamilies = map[string]Family{
 	"dot1qVlanId": NoFlow, "dot1qCustomerVlanId": NoFlow, "layer2SegmentId": NoFlow,
 	topLabel: NoFlow, "srhActiveSegmentIPv6": NoFlow,
 	"ingressInterface": NoFlow, "egressInterface": NoFlow, "flowDirection": NoFlow,
+	"sourceIPv4Prefix": IPv4, "destinationIPv4Prefix": IPv4, "sourceIPv6Prefix": IPv6, "destinationIPv6Prefix": IPv6,
 }
 
 // IsFlowKey says whether Flow Records can have the element as a Flow Key.
@@ -127,6 +135,8 @@ type FlowOptions struct {
 	TransitDelay bool
 	// Sampled adds the selector of the packets.
 	Sampled bool
+	// Biflow adds what the other direction has (RFC 5103).
+	Biflow bool
 	// Without leaves elements out that are no Flow Keys.
 	Without []string
 }
@@ -149,6 +159,10 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 		case k == topLabel:
 			// All three octets of the entry; the element itself has no length.
 			specs = append(specs, k+"[3]")
+		case strings.HasSuffix(k, "Prefix"):
+			if only == family {
+				specs = append(specs, k, k+"Length")
+			}
 		case only == NoFlow, only == family:
 			specs = append(specs, k)
 		}
@@ -172,6 +186,9 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 	rest = slices.DeleteFunc(rest, func(name string) bool {
 		return slices.Contains(specs, name) || slices.Contains(o.Without, name)
 	})
+	if o.Biflow {
+		rest = append(rest, reverseOf(specs, rest)...)
+	}
 	return template(m, "flow", specs, rest)
 }
 
