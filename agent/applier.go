@@ -125,7 +125,7 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {
 		return nil, refuse(err)
 	}
-	if c.custom, err = a.custom.Prepare(instances(result)); err != nil {
+	if c.custom, err = a.custom.Prepare(a.instances(result)); err != nil {
 		return nil, refuseCustom(err)
 	}
 	c.kernel, err = a.engine.Prepare(result.Plan)

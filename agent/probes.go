@@ -27,8 +27,12 @@ import (
 func refuseCustom(err error) error {
 	var which *custom.InstanceError
 	if errors.As(err, &which) {
+		leaf := "/config/probe"
+		if which.Answers {
+			leaf = "/data-selection/config/probe"
+		}
 		return refuse(&compile.Error{
-			Path: "/ifit/policies/policy[name=" + which.Policy + "]/config/probe", Code: compile.Invalid,
+			Path: "/ifit/policies/policy[name=" + which.Policy + "]" + leaf, Code: compile.Invalid,
 			Reason: fmt.Sprintf("probe %s: %v", which.Probe, which.Err),
 		})
 	}
@@ -102,7 +106,7 @@ func showUpload(name string, u *upload, c *yang.Probe_Config, s *yang.Probe_Stat
 		Name: &name, Description: c.Description, Sha256: c.Sha256,
 		FirstElement: ptr(c.GetFirstElement()), MaxNsPerPacket: ptr(c.GetMaxNsPerPacket()), MaxCpuPercent: ptr(c.GetMaxCpuPercent()),
 		Origin: yang.ProbeOrigin_UPLOADED, OperStatus: yang.PolicyOperStatus_INACTIVE,
-		Technique: []yang.TECHNIQUE{yang.TECHNIQUE_CUSTOM_PROBE},
+		Technique: []yang.TECHNIQUE{yang.TECHNIQUE_CUSTOM_PROBE, yang.TECHNIQUE_PBT_M},
 	}
 	if u.refused != nil {
 		s.OperStatus, s.LastError = yang.PolicyOperStatus_FAILED, ptr(u.refused.Reason)
@@ -198,15 +202,17 @@ func (p *probeState) probe(name string, s *yang.Probe_State) {
 }
 
 // policy fills in what a policy's probe has to say.
-func (p *probeState) policy(name string, s *yang.Policy_State) {
+func (p *probeState) policy(of *compile.Policy, s *yang.Policy_State) {
 	states := p.manager.States()
-	at := slices.IndexFunc(states, func(i custom.State) bool { return i.Policy == name })
+	at := slices.IndexFunc(states, func(i custom.State) bool { return i.Policy == of.Name })
 	if at < 0 {
 		return
 	}
 	i := &states[at]
-	s.PacketsObserved, s.PacketsSelected = ptr(i.Runs), ptr(i.Runs)
-	s.SamplesLost = ptr(i.Lost)
+	if of.Technique == yang.TECHNIQUE_CUSTOM_PROBE {
+		s.PacketsObserved, s.PacketsSelected = ptr(i.Runs), ptr(i.Runs)
+		s.SamplesLost = ptr(i.Lost)
+	}
 	v := s.GetOrCreateProbeValues()
 	v.RunTimeNs, v.RunCount = ptr(uint64(i.RunTime)), ptr(i.Runs)
 	v.Records, v.RecordsLost = ptr(i.Records), ptr(i.Lost)

@@ -68,8 +68,8 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	showTCPHealth(p, &kernel.TCP, view.points, s)
 	r.programs(p, view, s)
 	r.hits(p, out)
-	if p.Technique == yang.TECHNIQUE_CUSTOM_PROBE {
-		r.probes.policy(name, s)
+	if p.Custom.Object != nil {
+		r.probes.policy(p, s)
 	}
 	if p.Technique == yang.TECHNIQUE_FLOW_SKETCH {
 		r.heavy.show(p, s)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe/custom"
 	"github.com/openifit/openifit/dataplane/probe/custom/object"
 	"github.com/openifit/openifit/dataplane/probe/custom/signature"
@@ -125,11 +126,11 @@ func compilable(found map[string]*upload) map[string]compile.Probe {
 }
 
 // instances are the probes that policies run.
-func instances(r *compile.Result) []custom.Instance {
+func (a *applier) instances(r *compile.Result) []custom.Instance {
 	var out []custom.Instance
 	for i := range r.Policies {
 		p := &r.Policies[i]
-		if p.Technique != yang.TECHNIQUE_CUSTOM_PROBE || p.Custom.Object == nil || !p.Enabled || len(p.Declined) > 0 {
+		if p.Custom.Object == nil || !p.Enabled || len(p.Declined) > 0 {
 			continue
 		}
 		in := custom.Instance{
@@ -137,8 +138,13 @@ func instances(r *compile.Result) []custom.Instance {
 			Object: p.Custom.Object, Parameters: p.Custom.Parameters,
 			Budget: custom.Budget{PerPacket: p.Custom.PerPacket, CPU: p.Custom.CPU},
 		}
+		if p.Technique != yang.TECHNIQUE_CUSTOM_PROBE {
+			in.Answers = a.engine.Answers()
+		}
 		for _, at := range p.Points {
-			in.Points = append(in.Points, at.PointID)
+			if in.Answers == nil || at.Actions&(plan.ActPostcard|plan.ActDigest) != 0 {
+				in.Points = append(in.Points, at.PointID)
+			}
 		}
 		out = append(out, in)
 	}

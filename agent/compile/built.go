@@ -62,6 +62,11 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 		"data-export/config/max-records-per-second",
 		"data-export/config/max-octets-per-second",
 	}
+	probeLeaves := []string{
+		"data-selection/config/probe",
+		"probe-parameters/parameter/config/name",
+		"probe-parameters/parameter/config/value",
+	}
 	selection := []string{
 		"packet-selection/config/algorithm",
 		"packet-selection/config/interval",
@@ -120,7 +125,7 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 			private: true,
 		},
 		yang.TECHNIQUE_PBT_M: {
-			leaves: paths(common, selection, []string{"encapsulation/config/mark"}),
+			leaves: paths(common, selection, probeLeaves, []string{"encapsulation/config/mark"}),
 			always: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_NODE_ID, yang.DATA_ELEMENT_TTL, yang.DATA_ELEMENT_FLOW_KEYS,
 				yang.DATA_ELEMENT_PACKET_ID, yang.DATA_ELEMENT_PACKET_LENGTH,

@@ -47,6 +47,23 @@ func (d *definition) custom(path string, in *yang.Policy) {
 	if d.Custom.Probe = in.GetConfig().GetProbe(); d.Custom.Probe == "" {
 		p.add(Invalid, path+"/config/probe", "CUSTOM_PROBE needs a probe")
 	}
+	d.probeParameters(path, in)
+	if len(d.Rules) > 0 || d.flowList {
+		p.add(NotBuilt, path+"/flow-selection", "choosing flows for CUSTOM_PROBE is %s: the probe sees every packet", notBuilt)
+	}
+}
+
+// answers reads which probe answers for a policy's postcards.
+func (d *definition) answers(path string, in *yang.Policy) {
+	d.Custom.Probe = in.GetDataSelection().GetConfig().GetProbe()
+	d.probeParameters(path, in)
+	if d.Custom.Probe == "" && len(d.parameters) > 0 {
+		d.problems.add(Invalid, path+"/probe-parameters", "there is no probe whose parameters these are")
+	}
+}
+
+func (d *definition) probeParameters(path string, in *yang.Policy) {
+	p := &d.problems
 	d.parameters = make(map[string]string)
 	if list := in.GetProbeParameters(); list != nil {
 		for name, value := range list.Parameter {
@@ -57,24 +74,25 @@ func (d *definition) custom(path string, in *yang.Policy) {
 			d.parameters[name] = value.GetConfig().GetValue()
 		}
 	}
-	if len(d.Rules) > 0 || d.flowList {
-		p.add(NotBuilt, path+"/flow-selection", "choosing flows for CUSTOM_PROBE is %s: the probe sees every packet", notBuilt)
-	}
 }
 
 // probe finds the object that a policy runs, and encodes its parameters.
 func (b *builder) probe(d *definition, out *Policy) {
-	if d.Technique != yang.TECHNIQUE_CUSTOM_PROBE {
+	if d.Custom.Probe == "" {
 		return
 	}
 	path := policyPath(d.Name)
+	leaf := path + "/config/probe"
+	if d.Technique != yang.TECHNIQUE_CUSTOM_PROBE {
+		leaf = path + "/data-selection/config/probe"
+	}
 	found, ok := b.probes[d.Custom.Probe]
 	switch {
 	case !ok:
-		b.add(NotFound, path+"/config/probe", "there is no probe %s", d.Custom.Probe)
+		b.add(NotFound, leaf, "there is no probe %s", d.Custom.Probe)
 		return
 	case found.Object == nil:
-		b.add(Invalid, path+"/config/probe", "probe %s: %s", d.Custom.Probe, found.Reason)
+		b.add(Invalid, leaf, "probe %s: %s", d.Custom.Probe, found.Reason)
 		return
 	}
 	c := b.tree.GetProbe(d.Custom.Probe).GetConfig()

@@ -77,6 +77,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 		d.SourceBits, d.DestinationBits = d.keys.source, d.keys.destination
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
 	case yang.TECHNIQUE_PBT_M:
+		d.answers(path, in)
 		d.Select, d.Probability = p.selection(path, in.GetPacketSelection())
 		d.mark = in.GetEncapsulation().GetConfig().GetMark()
 		if d.Unmarked = d.mark == "" && d.Select.Algorithm.IsHash(); d.mark == "" && !d.Unmarked {

@@ -241,6 +241,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	if actions&plan.ActPostcard != 0 && at.ID.Direction == flow.Egress {
 		at.Postcards = true
 	}
+	p.Answer = actions&(plan.ActPostcard|plan.ActDigest) != 0 && d.Custom.Probe != ""
 	at.Policies = append(at.Policies, p)
 	if b.priorities == nil {
 		b.priorities = make(map[uint32]uint16)
@@ -318,7 +319,7 @@ func (b *builder) domainDuties() {
 // too late.
 func (b *builder) limits(at *plan.Point) {
 	where := strings.ToLower(at.ID.Direction.String()) + " of " + at.Interface
-	rules, flows, sketches := 0, 0, 0
+	rules, flows, sketches, answers := 0, 0, 0, 0
 	for i := range at.Policies {
 		p := &at.Policies[i]
 		path := policyPath(p.Name)
@@ -332,6 +333,11 @@ func (b *builder) limits(at *plan.Point) {
 		before = flows
 		if flows += len(p.Flows); before <= plan.MaxListedFlows && flows > plan.MaxListedFlows {
 			b.add(TooMuch, path+"/flow-selection/flows", "with it, %d flows would be listed at %s, at most %d are possible", flows, where, plan.MaxListedFlows)
+		}
+		if p.Answer {
+			if answers++; answers == 2 {
+				b.add(TooMuch, path+"/data-selection/config/probe", "a second probe would answer for postcards at %s", where)
+			}
 		}
 		if p.Actions&plan.ActSketch == 0 {
 			continue

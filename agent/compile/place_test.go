@@ -324,8 +324,8 @@ func TestShippedExamples(t *testing.T) {
 
 func compileInput(t *testing.T, parts ...string) compile.Input {
 	t.Helper()
-	in := tree(t, parts...)
-	return compile.Input{Tree: in, Refs: refs(in), Links: map[string]uint32{"eth0": 2, "eth1": 3}}
+	in := tree(t, append(parts, probes)...)
+	return compile.Input{Tree: in, Refs: refs(in), Probes: uploads(t), Links: map[string]uint32{"eth0": 2, "eth1": 3}}
 }
 
 // Fields beyond the IP header, and the header that a policy reads.

@@ -34,6 +34,9 @@ func (p *Process) Postcards(cards []flow.Postcard) {
 		}
 		v := r.sessions[0].view.Load()
 		put := queued[records.Postcard]{account: r.account, template: v.templates.postcard[familyOf(&cards[i].ID)]}
+		if cards[i].Answered {
+			put.template = v.templates.answered[familyOf(&cards[i].ID)]
+		}
 		postcard(&put.value, &cards[i], v.node)
 		forward(r, put, func(s *session) *lane[records.Postcard] { return &s.postcards })
 	}
@@ -83,7 +86,7 @@ func postcard(out *records.Postcard, in *flow.Postcard, node uint32) {
 		PacketID: uint64(in.PacketID), HopLimit: in.HopLimit, DiffServ: in.DSCP, Direction: records.Egress,
 		IngressInterface: in.IngressIfindex, EgressInterface: in.EgressIfindex,
 		IngressTime: ipfix.UnixNano(in.IngressTime), EgressTime: ipfix.UnixNano(in.EgressTime),
-		TransitDelay: delay, Length: in.Length, Segments: in.Segments,
+		TransitDelay: delay, Length: in.Length, Segments: in.Segments, Answer: in.Answer,
 	}
 	if in.EgressIfindex == 0 {
 		// Delivered to the node itself, seen as it arrived.

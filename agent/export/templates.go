@@ -14,12 +14,12 @@ type byFamily [3]*ipfix.Template
 // templates are those that do not depend on a policy. What consists of
 // private elements is nil without an enterprise number.
 type templates struct {
-	model                                         *ie.Model
-	postcard, event, heavy, spreader, health      byFamily
-	policyName, interfaceName, typeInfo, distinct *ipfix.Template
-	selectionSequence, sequenceStats              *ipfix.Template
-	exporterReliability, meterReliability         *ipfix.Template
-	meterStatistics                               *ipfix.Template
+	model                                              *ie.Model
+	postcard, answered, event, heavy, spreader, health byFamily
+	policyName, interfaceName, typeInfo, distinct      *ipfix.Template
+	selectionSequence, sequenceStats                   *ipfix.Template
+	exporterReliability, meterReliability              *ipfix.Template
+	meterStatistics                                    *ipfix.Template
 }
 
 // newTemplates makes them for an enterprise number, 0 for none.
@@ -45,6 +45,7 @@ func newTemplates(enterprise uint32) (*templates, error) {
 		t.typeInfo = keep(records.TypeInformationTemplate(m))
 		for _, f := range []records.Family{records.IPv4, records.IPv6} {
 			t.postcard[f] = keep(records.PostcardTemplate(m, f))
+			t.answered[f] = keep(records.AnsweredPostcardTemplate(m, f))
 			t.heavy[f] = keep(records.HeavyFlowTemplate(m, f))
 			t.spreader[f] = keep(records.SpreaderTemplate(m, f))
 			t.health[f] = keep(records.TCPHealthTemplate(m, f))

@@ -40,7 +40,7 @@ func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view
 					needed: make(map[*ipfix.Template]bool),
 					batch:  r.BatchTimeout,
 				}
-				for _, common := range []byFamily{t.event, t.postcard, t.heavy, t.health} {
+				for _, common := range []byFamily{t.event, t.postcard, t.answered, t.heavy, t.health} {
 					v.need(common)
 				}
 				out[name] = v

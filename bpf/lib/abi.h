@@ -457,6 +457,7 @@ struct ifit_point {
 	__u64 inner_mask;	/* read the innermost IP header; the others the outermost */
 	__u64 tcp_mask;	/* ask for the health of connections */
 	__u64 tcp_local_mask;	/* those of them that cover what the node sends itself */
+	__u64 answer_mask;	/* put a probe's answer on their postcards */
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
@@ -548,9 +549,17 @@ struct ifit_postcard {
 	__u16 segments;
 	__u8 hop_limit;	/* with which the packet leaves */
 	__u8 dscp;	/* before marking */
-	__u32 zero;
+	__u32 answered;	/* whether there is an answer */
+	__u64 answer;	/* of the policy's probe */
 };
-_Static_assert(sizeof(struct ifit_postcard) == 88, "postcard");
+_Static_assert(sizeof(struct ifit_postcard) == 96, "postcard");
+
+/* What the probe of an operator answered to the packet at hand. */
+struct ifit_answer {
+	__u64 value;
+	__u64 given;	/* 1: by the program before */
+};
+_Static_assert(sizeof(struct ifit_answer) == 16, "answer");
 
 /* Sequence numbers that were overtaken, or lost before they came here. */
 struct ifit_tcp_hole {

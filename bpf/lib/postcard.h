@@ -2,6 +2,7 @@
 /* Postcards: what this node saw of one marked packet. */
 #pragma once
 
+#include "answer.h"
 #include "bob.h"
 #include "clock.h"
 #include "counters.h"
@@ -41,7 +42,8 @@ static __noinline void describe(struct ifit_postcard *card, const struct packet 
 	card->segments = pkt->segments;
 	card->hop_limit = pkt->ttl;
 	card->dscp = pkt->dscp;
-	card->zero = 0;
+	card->answered = 0;
+	card->answer = 0;
 }
 
 /* Sends the postcard of one packet; egress is 0 for one that stays here. */
@@ -75,6 +77,8 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 		return;
 	}
 	describe(card, pkt);
+	if (point.answer_mask)
+		take_answer(card, slot);
 	card->policy = point.slot[slot].policy;
 	card->generation = live.rate[slot] >> 32;
 	card->packet_id = id;

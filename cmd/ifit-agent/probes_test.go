@@ -322,3 +322,44 @@ func probeText(t ie.Type, octets []byte) string {
 	}
 	return fmt.Sprint(n)
 }
+
+// What a probe answers to a packet is on the packet's postcard.
+func TestPostcardsCarryAnswersOfProbes(t *testing.T) {
+	w := newWorld(t)
+	b := w.trusting(t)
+	collector := w.collect(t, collectorPort)
+	w.start(t)
+	c := w.client(t)
+	set(t, c, append(base(collectorPort), marks())...)
+	must(t, c, b.upload(t, "mine", objectOf(t, "size"), nil))
+	const plain = `"encapsulation"`
+	set(t, c, update(policyM, strings.Replace(postcards, plain, `"data-selection": {"config": {"probe": "mine"}}, `+plain, 1)))
+	cards := func(n int) []records.Postcard {
+		wait(t, "the postcards have come", func() bool {
+			collector.mu.Lock()
+			defer collector.mu.Unlock()
+			return len(collector.cards) >= n
+		})
+		collector.mu.Lock()
+		defer collector.mu.Unlock()
+		return collector.cards
+	}
+	w.poke(t, 10, trafficPort)
+	for _, card := range cards(10) {
+		// The probe answers how many bits the length has: 14 + 20 + 8 + 16 octets.
+		if card.Answer != 6 {
+			t.Errorf("postcard with answer %d", card.Answer)
+		}
+	}
+	if n := number(t, c, policyM+"/state/probe-values/counter[name=packets]/value"); n < 10 {
+		t.Errorf("the probe has counted %d packets", n)
+	}
+	// Another policy has none, and no trace of what was answered before.
+	must(t, c, &gpb.SetRequest{Replace: []*gpb.Update{update(policyM, postcards)}})
+	w.poke(t, 10, trafficPort)
+	for _, card := range cards(20)[10:] {
+		if card.Answer != 0 {
+			t.Errorf("without a probe, a postcard has answer %d", card.Answer)
+		}
+	}
+}

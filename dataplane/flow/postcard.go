@@ -20,6 +20,10 @@ type Postcard struct {
 	HopLimit uint8
 	// DSCP is the code point before marking.
 	DSCP uint8
+	// Answer is that of the policy's uploaded probe to the packet, where
+	// Answered.
+	Answer   uint64
+	Answered bool
 }
 
 // Delay returns the node transit delay in nanoseconds and whether it is known.

@@ -102,6 +102,9 @@ type Policy struct {
 	Mark [64]uint8
 	// MarkLabels are the flow labels that can be marked (MarkLabel).
 	MarkLabels []LabelMark
+	// Answer: postcards carry what the policy's uploaded probe answered, whose
+	// program runs before that of the point.
+	Answer bool
 	// Sketch is set with ActSketch.
 	Sketch Sketch
 	// Triggers are set with ActEvent.

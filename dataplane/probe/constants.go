@@ -48,6 +48,9 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 			c.PostcardMask |= bit
 			features |= point.BPFIfitFeatureIFIT_FEATURE_POSTCARD
 		}
+		if policy.Answer {
+			c.AnswerMask |= bit
+		}
 		if policy.Actions&plan.ActSketch != 0 {
 			c.SketchMask |= bit
 			c.SketchParts = sketchParts(policy.Sketch.Parts)

@@ -55,7 +55,7 @@ func nodeSpecs(points, transmit, losses *ebpf.CollectionSpec) map[string]*ebpf.M
 		point.BPFMapTriggers, point.BPFMapTriggerCounters, point.BPFMapFlowStates,
 		point.BPFMapFlowSequences,
 		point.BPFMapConditions, point.BPFMapWindows, point.BPFMapBursts,
-		point.BPFMapTcpFlows,
+		point.BPFMapTcpFlows, point.BPFMapAnswers,
 	} {
 		specs[name] = points.Maps[name]
 	}
@@ -243,6 +243,10 @@ func widen(next, former point.BPFIfitNode) point.BPFIfitNode {
 
 // PostcardRing is the ring buffer into which all points send postcards.
 func (e *Engine) PostcardRing() *ebpf.Map { return e.node.maps[point.BPFMapPostcards] }
+
+// Answers is where a probe that an operator brought leaves its answer to a
+// packet, for the postcard that the point's program sends of it.
+func (e *Engine) Answers() *ebpf.Map { return e.node.maps[point.BPFMapAnswers] }
 
 // EventRing is the ring buffer of events.
 func (e *Engine) EventRing() *ebpf.Map { return e.node.maps[point.BPFMapEvents] }

@@ -56,5 +56,7 @@ func decodePostcard(sample []byte, clock *Clock, out *flow.Postcard) {
 		Segments:       in.Segments,
 		HopLimit:       in.HopLimit,
 		DSCP:           in.Dscp,
+		Answer:         in.Answer,
+		Answered:       in.Answered != 0,
 	}
 }

@@ -2180,6 +2180,7 @@ func (*OpenifitAgent_Ifit_Policies_Policy_DataSelection) ΛBelongingModule() str
 // OpenifitAgent_Ifit_Policies_Policy_DataSelection_Config represents the /openifit-agent/ifit/policies/policy/data-selection/config YANG schema element.
 type OpenifitAgent_Ifit_Policies_Policy_DataSelection_Config struct {
 	DataElement []E_OpenifitTypes_DATA_ELEMENT `path:"data-element" module:"openifit-agent"`
+	Probe       *string                        `path:"probe" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_DataSelection_Config implements the yang.GoStruct
@@ -2201,6 +2202,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_DataSelection_Config) GetDataElement
 		return nil
 	}
 	return t.DataElement
+}
+
+// GetProbe retrieves the value of the leaf Probe from the OpenifitAgent_Ifit_Policies_Policy_DataSelection_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Probe is set, it can
+// safely use t.GetProbe() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Probe == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_DataSelection_Config) GetProbe() string {
+	if t == nil || t.Probe == nil {
+		return ""
+	}
+	return *t.Probe
 }
 
 // Validate validates s against the YANG schema corresponding to its type.

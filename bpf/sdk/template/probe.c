@@ -36,8 +36,8 @@ IFIT_RECORDS(65536);
 #define IPV4 0x0800
 #define UDP 17
 
-/* The probe. The number that it answers belongs to the packet; it has no
- * other effect. */
+/* The probe. The number that it answers can go onto the packet's postcard; it
+ * has no other effect. */
 SEC("ifit/probe")
 __u64 NAME(struct ifit_packet *packet)
 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cilium/ebpf"
+
 	"github.com/openifit/openifit/dataplane/plan"
 )
 
@@ -113,6 +115,9 @@ func (m *Manager) watch(now time.Time) {
 			}
 		}
 		clear(r.links)
+		if err := r.silence(); err != nil {
+			m.cfg.Log.Warn("forget the last answer", "probe", r.Probe, "error", err)
+		}
 		// A change that was prepared before would swap links that are gone.
 		m.version++
 		all = append(all, tripped{r.Instance, *e})
@@ -122,6 +127,18 @@ func (m *Manager) watch(now time.Time) {
 		m.cfg.Log.Warn("probe exceeds its budget", "policy", all[i].instance.Policy, "probe", all[i].instance.Probe, "reason", all[i].excess.String())
 		m.cfg.Exceeded(all[i].instance, all[i].excess)
 	}
+}
+
+// silence takes back answers for which no postcard has come.
+func (r *running) silence() error {
+	if r.Answers == nil {
+		return nil
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return err
+	}
+	return r.Answers.Put(uint32(0), make([][2]uint64, cpus))
 }
 
 // State is what an instance does and costs.

@@ -41,7 +41,9 @@ var ErrClosed = errors.New("uploaded probes are closed")
 // InstanceError says which policy's instance the kernel refuses.
 type InstanceError struct {
 	Policy, Probe string
-	Err           error
+	// Answers: the probe was to answer for postcards.
+	Answers bool
+	Err     error
 }
 
 // Error returns the reason.
@@ -68,7 +70,7 @@ func (m *Manager) Prepare(next []Instance) (_ *Change, err error) {
 	}()
 	for i := range next {
 		if err := c.plan(&next[i], m.running[next[i].ID]); err != nil {
-			return nil, &InstanceError{next[i].Policy, next[i].Probe, err}
+			return nil, &InstanceError{next[i].Policy, next[i].Probe, next[i].Answers != nil, err}
 		}
 	}
 	for id, r := range m.running {

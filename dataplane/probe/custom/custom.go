@@ -28,6 +28,9 @@ type Instance struct {
 	// Points are where it runs, sorted; each at most once.
 	Points []plan.PointID
 	Budget Budget
+	// Answers, if not nil, is the map that takes what the probe returns: see
+	// Engine.Answers.
+	Answers *ebpf.Map
 }
 
 // Budget is what an instance may use.
@@ -40,7 +43,7 @@ type Budget struct {
 
 // same tells whether two instances are loaded alike.
 func (i *Instance) same(o *Instance) bool {
-	return i.Object.Digest == o.Object.Digest && slices.Equal(i.Parameters, o.Parameters)
+	return i.Object.Digest == o.Object.Digest && (i.Answers == nil) == (o.Answers == nil) && slices.Equal(i.Parameters, o.Parameters)
 }
 
 // Config says how a Manager works.

@@ -72,7 +72,7 @@ func load(i *Instance, before *running) (_ *loaded, err error) {
 		if !wanted {
 			continue
 		}
-		spec := i.Object.Wrapped(flow.Direction(direction) == flow.Egress, i.Parameters)
+		spec := i.Object.Wrapped(flow.Direction(direction) == flow.Egress, i.Answers != nil, i.Parameters)
 		for name, v := range spec.Variables {
 			l.variables[name] = variable{v.SectionName, int(v.Offset)}
 		}
@@ -82,6 +82,9 @@ func load(i *Instance, before *running) (_ *loaded, err error) {
 		}
 		for name, m := range l.maps {
 			shared[name] = m
+		}
+		if i.Answers != nil {
+			shared[object.AnswerMap] = i.Answers
 		}
 		c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
 		if err != nil {
@@ -150,7 +153,7 @@ func (r *running) keeps(next *object.Object) map[string]*ebpf.Map {
 	if r == nil || r.loaded == nil {
 		return keep
 	}
-	spec := next.Wrapped(false, nil)
+	spec := next.Wrapped(false, false, nil)
 	for name, m := range r.maps {
 		want := spec.Maps[name]
 		if want == nil || name[0] == '.' || want.Compatible(m) != nil {

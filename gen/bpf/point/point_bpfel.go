@@ -27,6 +27,12 @@ const (
 	BPFIfitAlgorithmIFIT_SELECT_CRC32            BPFIfitAlgorithm = 8
 )
 
+type BPFIfitAnswer struct {
+	_     structs.HostLayout
+	Value uint64
+	Given uint64
+}
+
 type BPFIfitBurst struct {
 	_    structs.HostLayout
 	Lock struct {
@@ -345,6 +351,7 @@ type BPFIfitPoint struct {
 	InnerMask    uint64
 	TcpMask      uint64
 	TcpLocalMask uint64
+	AnswerMask   uint64
 	SlotTriggers [64]uint64
 	Slot         [64]struct {
 		_          structs.HostLayout
@@ -429,7 +436,8 @@ type BPFIfitPostcard struct {
 	Segments       uint16
 	HopLimit       uint8
 	Dscp           uint8
-	Zero           uint32
+	Answered       uint32
+	Answer         uint64
 }
 
 type BPFIfitPrefix struct {
@@ -752,6 +760,7 @@ type BPFTcpScratch struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	BPFMapAnswers           = "answers"
 	BPFMapBursts            = "bursts"
 	BPFMapConditions        = "conditions"
 	BPFMapCounters          = "counters"
@@ -841,6 +850,7 @@ type BPFProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFMapSpecs struct {
+	Answers           *ebpf.MapSpec `ebpf:"answers"`
 	Bursts            *ebpf.MapSpec `ebpf:"bursts"`
 	Conditions        *ebpf.MapSpec `ebpf:"conditions"`
 	Counters          *ebpf.MapSpec `ebpf:"counters"`
@@ -904,6 +914,7 @@ func (o *BPFObjects) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFMaps struct {
+	Answers           *ebpf.Map `ebpf:"answers"`
 	Bursts            *ebpf.Map `ebpf:"bursts"`
 	Conditions        *ebpf.Map `ebpf:"conditions"`
 	Counters          *ebpf.Map `ebpf:"counters"`
@@ -940,6 +951,7 @@ type BPFMaps struct {
 
 func (m *BPFMaps) Close() error {
 	return _BPFClose(
+		m.Answers,
 		m.Bursts,
 		m.Conditions,
 		m.Counters,

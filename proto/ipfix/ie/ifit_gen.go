@@ -63,6 +63,7 @@ const (
 	IfitDistinctSources                  Private = 121
 	IfitDistinctDestinations             Private = 122
 	IfitSpreaderRank                     Private = 123
+	IfitProbeAnswer                      Private = 130
 )
 
 var ifit = table{
@@ -126,11 +127,12 @@ var ifit = table{
 		121: {ID: 121, Name: "ifitDistinctSources", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
 		122: {ID: 122, Name: "ifitDistinctDestinations", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
 		123: {ID: 123, Name: "ifitSpreaderRank", Type: TypeUnsigned32, Semantics: SemanticsQuantity},
+		130: {ID: 130, Name: "ifitProbeAnswer", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
 	},
 	byName: []uint16{
 		122, 120, 121, 52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 109, 103,
 		104, 100, 102, 101, 105, 106, 107, 108, 9, 3, 17, 2, 1, 15, 26, 19,
-		20, 18, 23, 50, 123, 51, 84, 83, 89, 82, 88, 85, 81, 80, 91, 90,
-		94, 92, 93, 87, 86, 6, 5, 4, 8, 7, 21,
+		20, 18, 130, 23, 50, 123, 51, 84, 83, 89, 82, 88, 85, 81, 80, 91,
+		90, 94, 92, 93, 87, 86, 6, 5, 4, 8, 7, 21,
 	},
 }

@@ -27,13 +27,24 @@ type Postcard struct {
 	// Segments of the super-packet that the record stands for, 1 for a plain
 	// packet.
 	Segments uint16 `ipfix:"ifitPacketSegments"`
+	// Answer is what a probe that the operator brought answered to the packet.
+	Answer uint64 `ipfix:"ifitProbeAnswer"`
 }
 
 // PostcardTemplate needs an enterprise number in the model.
 func PostcardTemplate(m *ie.Model, family Family) (*ipfix.Template, error) {
-	return template(m, family.String()+" postcard", originFields, tupleFields(family), []string{
+	return template(m, family.String()+" postcard", postcardFields(family)...)
+}
+
+// AnsweredPostcardTemplate is that of postcards with a probe's answer.
+func AnsweredPostcardTemplate(m *ie.Model, family Family) (*ipfix.Template, error) {
+	return template(m, family.String()+" postcard", append(postcardFields(family), []string{"ifitProbeAnswer"})...)
+}
+
+func postcardFields(family Family) [][]string {
+	return [][]string{originFields, tupleFields(family), {
 		"digestHashValue", "ipTTL", "ipDiffServCodePoint", "flowDirection", "ingressInterface", "egressInterface",
 		"ifitIngressTimeNanoseconds", "ifitEgressTimeNanoseconds", "ifitTransitDelayNanoseconds",
 		"ipTotalLength[4]", "ifitPacketSegments",
-	})
+	}}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openifit/openifit/bpf/sdk"
 	"github.com/openifit/openifit/dataplane/probe/custom/object"
 	"github.com/openifit/openifit/proto/ipfix/ie"
 )
@@ -228,7 +229,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.Wrapped(true, parameters).Programs[object.WrapperName] == nil {
+		if o.Wrapped(true, true, parameters).Programs[object.WrapperName] == nil {
 			t.Error("the wrapper is missing")
 		}
 	})
@@ -245,11 +246,22 @@ func TestSpoiledObjectsNeverStopTheReader(t *testing.T) {
 		}
 		if o, err := object.Read(data, limits()); err == nil {
 			accepted++
-			o.Wrapped(true, nil)
+			o.Wrapped(true, true, nil)
 		}
 	}
 	// Much of an object is debugging information that nobody reads.
 	if accepted == 0 || accepted == tries {
 		t.Errorf("%d of %d spoiled objects are accepted", accepted, tries)
+	}
+}
+
+// What people begin with is what these tests are about.
+func TestTheTemplateIsTested(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("testdata", "dns.c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(source, bytes.ReplaceAll(sdk.Template, []byte("NAME"), []byte("dns"))) {
+		t.Error("testdata/dns.c is not made of the template")
 	}
 }

@@ -11,6 +11,8 @@ const (
 	// WrapperName is that of the program which calls the probe.
 	WrapperName = reservedPrefix + "probe"
 	viewMap     = reservedPrefix + "view"
+	// AnswerMap is where the probe's answer goes: its value, and 1.
+	AnswerMap = reservedPrefix + "answers"
 	// Places in the wrapper, with names that no function of a probe can have.
 	labelVlan  = reservedPrefix + "vlan"
 	labelShort = reservedPrefix + "short"
@@ -39,7 +41,9 @@ const (
 // go on, whatever the probe did. The probe has become a function of it which no
 // pointer to the packet ever reaches, so the kernel's own verifier is the proof
 // that it changes none.
-func (o *Object) Wrapped(egress bool, parameters []byte) *ebpf.CollectionSpec {
+//
+// With answers, what the probe returns is left in the map of that name.
+func (o *Object) Wrapped(egress, answers bool, parameters []byte) *ebpf.CollectionSpec {
 	spec := o.spec.Copy()
 	if v := spec.Variables[parameterVar]; v != nil && len(parameters) == len(v.Value) {
 		copy(v.Value, parameters)
@@ -52,8 +56,11 @@ func (o *Object) Wrapped(egress bool, parameters []byte) *ebpf.CollectionSpec {
 	spec.Maps[viewMap] = &ebpf.MapSpec{
 		Name: viewMap, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: uint32(PacketSize(o.Capture)), MaxEntries: 1,
 	}
+	if answers {
+		spec.Maps[AnswerMap] = &ebpf.MapSpec{Name: AnswerMap, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 16, MaxEntries: 1}
+	}
 	probe := spec.Programs[o.Name]
-	code := append(o.wrapper(egress), private(probe.Instructions, o.Name)...)
+	code := append(o.wrapper(egress, answers), private(probe.Instructions, o.Name)...)
 	spec.Programs = map[string]*ebpf.ProgramSpec{WrapperName: {
 		Name: WrapperName, Type: ebpf.SchedCLS, License: o.License, ByteOrder: probe.ByteOrder, Instructions: code,
 	}}
@@ -91,7 +98,7 @@ func private(code asm.Instructions, name string) asm.Instructions {
 	return out
 }
 
-func (o *Object) wrapper(egress bool) asm.Instructions {
+func (o *Object) wrapper(egress, answers bool) asm.Instructions {
 	const skb, view, length = asm.R6, asm.R7, asm.R8
 	code := asm.Instructions{
 		asm.Mov.Reg(skb, asm.R1),
@@ -143,11 +150,30 @@ func (o *Object) wrapper(egress bool) asm.Instructions {
 		asm.JNE.Imm(asm.R0, 0, labelOut),
 		asm.Mov.Reg(asm.R1, view).WithSymbol(labelCall),
 		asm.Call.Label(o.Name),
-		asm.Mov.Imm(asm.R0, next).WithSymbol(labelOut),
-		asm.Return(),
 	)
+	if answers {
+		code = append(code, keepAnswer()...)
+	}
+	code = append(code, asm.Mov.Imm(asm.R0, next).WithSymbol(labelOut), asm.Return())
 	code[0] = btf.WithFuncMetadata(code[0].WithSymbol(WrapperName), wrapperType())
 	return code
+}
+
+// keepAnswer leaves what the probe returned where the point's program finds it.
+func keepAnswer() asm.Instructions {
+	const answer = asm.R9
+	return asm.Instructions{
+		asm.Mov.Reg(answer, asm.R0),
+		asm.StoreImm(asm.RFP, -4, 0, asm.Word),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, -4),
+		asm.LoadMapPtr(asm.R1, 0).WithReference(AnswerMap),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, labelOut),
+		asm.StoreMem(asm.R0, 0, answer, asm.DWord),
+		asm.Mov.Imm(asm.R1, 1),
+		asm.StoreMem(asm.R0, 8, asm.R1, asm.DWord),
+	}
 }
 
 // wrapperType is int WrapperName(struct __sk_buff *skb).
