@@ -109,12 +109,12 @@ static __always_inline void act(struct __sk_buff *skb, struct packet *pkt, const
 		mark_packet(skb, pkt, pkt->selected & point.mark_mask);
 }
 
-static __always_inline int observe(struct __sk_buff *skb, bool ingress)
+/* One packet; with inner known as true, what is inside of it may be counted too. */
+static __always_inline int observe(struct __sk_buff *skb, struct packet *pkt, bool ingress, bool inner)
 {
 	const struct ifit_node *config = NULL;
 	struct ifit_counters *count = point_counters();
 	struct packet *in = NULL;
-	struct packet pkt;
 
 	if (!count)
 		return TCX_NEXT;
@@ -123,49 +123,51 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 		if (!config)
 			return TCX_NEXT;
 	}
-	begin_packet(&pkt);
-	pkt.segments = skb->gso_segs ? skb->gso_segs : 1;
-	count->packets += pkt.segments;
+	begin_packet(pkt);
+	pkt->segments = skb->gso_segs ? skb->gso_segs : 1;
+	count->packets += pkt->segments;
 
-	switch (parse_packet(skb, &pkt)) {
+	switch (parse_packet(skb, pkt)) {
 	case PARSE_OK:
 		break;
 	case PARSE_NOT_IP:
-		count->not_ip += pkt.segments;
+		count->not_ip += pkt->segments;
 		return TCX_NEXT;
 	default:
-		count->malformed += pkt.segments;
+		count->malformed += pkt->segments;
 		return TCX_NEXT;
 	}
-	if (pkt.truncated)
-		count->truncated += pkt.segments;
+	if (pkt->truncated)
+		count->truncated += pkt->segments;
 	if (has(IFIT_FEATURE_TUNNEL))
-		in = look_inside(skb, &pkt, count);
-	pkt.wire_octets = segmented_octets(&pkt);
-	count->octets += pkt.wire_octets;
+		in = look_inside(skb, pkt, count);
+	if (!inner)
+		in = NULL;
+	pkt->wire_octets = segmented_octets(pkt);
+	count->octets += pkt->wire_octets;
 
 	if (has(IFIT_FEATURES_OF_MARKS)) {
-		read_mark(&pkt, config);
-		if (pkt.marked && (ingress ? has(IFIT_FEATURE_STRIP) : !skb->ingress_ifindex) &&
-		    !admit_foreign(skb, &pkt, count, ingress))
+		read_mark(pkt, config);
+		if (pkt->marked && (ingress ? has(IFIT_FEATURE_STRIP) : !skb->ingress_ifindex) &&
+		    !admit_foreign(skb, pkt, count, ingress))
 			return TCX_DROP;
 	}
-	take_time(skb, &pkt, count, ingress);
-	if (ingress && has(IFIT_FEATURES_OF_MARKS) && pkt.marked)
-		pkt.stays = is_delivered_here(skb, &pkt);
+	take_time(skb, pkt, count, ingress);
+	if (ingress && has(IFIT_FEATURES_OF_MARKS) && pkt->marked)
+		pkt->stays = is_delivered_here(skb, pkt);
 
-	pkt.accepted = 0;
-	if (!reads_inside_alone(in) && is_of_interest(&pkt, ingress)) {
-		complete_key(skb, &pkt, live.ruleset);
-		pkt.accepted = meter(skb, &pkt, count);
-		pkt.selected = pkt.accepted;
+	pkt->accepted = 0;
+	if (!reads_inside_alone(in) && is_of_interest(pkt, ingress)) {
+		complete_key(skb, pkt, live.ruleset);
+		pkt->accepted = meter(skb, pkt, count);
+		pkt->selected = pkt->accepted;
 		if (has(IFIT_FEATURES_OF_ACTION))
-			act(skb, &pkt, config, count, ingress);
+			act(skb, pkt, config, count, ingress);
 	}
-	if (has(IFIT_FEATURES_OF_MARKS) && !end_mark(skb, &pkt, config, count, ingress))
+	if (has(IFIT_FEATURES_OF_MARKS) && !end_mark(skb, pkt, config, count, ingress))
 		return TCX_DROP;
-	if (in) {
-		take_over(in, &pkt);
+	if (inner && in) {
+		take_over(in, pkt);
 		observe_inside(skb, in);
 	}
 	return TCX_NEXT;
@@ -174,13 +176,37 @@ static __always_inline int observe(struct __sk_buff *skb, bool ingress)
 SEC("tcx/ingress")
 int ifit_ingress(struct __sk_buff *skb)
 {
-	return observe(skb, true);
+	struct packet pkt;
+
+	return observe(skb, &pkt, true, false);
 }
 
 SEC("tcx/egress")
 int ifit_egress(struct __sk_buff *skb)
 {
-	return observe(skb, false);
+	struct packet pkt;
+
+	return observe(skb, &pkt, false, false);
+}
+
+/*
+ * Where some policy reads the innermost header, the stack is deeper by one
+ * call, and has no room for the packet.
+ */
+SEC("tcx/ingress")
+int ifit_inner_in(struct __sk_buff *skb)
+{
+	struct packet *pkt = packet_room(ROOM_OUTER);
+
+	return pkt ? observe(skb, pkt, true, true) : TCX_NEXT;
+}
+
+SEC("tcx/egress")
+int ifit_inner_out(struct __sk_buff *skb)
+{
+	struct packet *pkt = packet_room(ROOM_OUTER);
+
+	return pkt ? observe(skb, pkt, false, true) : TCX_NEXT;
 }
 
 char __license[] SEC("license") = "Dual BSD/GPL";

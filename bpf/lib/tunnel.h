@@ -12,13 +12,24 @@
 /* IP headers that are read behind the outermost one; what is deeper is counted as unread. */
 #define MAX_TUNNELS 4
 
-/* The innermost packet so far: too large for a second one on the stack. */
+/* Packets that have no room on the stack. */
+enum packet_place {
+	ROOM_OUTER,
+	ROOM_INNER,	/* what is innermost so far */
+	ROOMS,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, ROOMS);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct packet));
-} inner_packets SEC(".maps");
+} packet_rooms SEC(".maps");
+
+static __always_inline struct packet *packet_room(__u32 place)
+{
+	return bpf_map_lookup_elem(&packet_rooms, &place);
+}
 
 /* Results of walk_tunnels. */
 enum tunnel_walk {
@@ -348,15 +359,13 @@ static __always_inline void take_over(struct packet *in, const struct packet *pk
 static __always_inline struct packet *look_inside(struct __sk_buff *skb, struct packet *pkt,
 						  struct ifit_counters *count)
 {
-	struct packet *in;
-	__u32 zero = 0;
+	struct packet *in = packet_room(ROOM_INNER);
 	int seen;
 
 	__builtin_memset(pkt->segment, 0, sizeof(pkt->segment));
 	pkt->vni = 0;
 	pkt->overlay = IFIT_OVERLAY_NONE;
 	pkt->layer = IFIT_LAYER_ONLY;
-	in = bpf_map_lookup_elem(&inner_packets, &zero);
 	if (!in)
 		return NULL;
 	seen = walk_tunnels(skb, pkt, in);

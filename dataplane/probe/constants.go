@@ -98,6 +98,21 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 	return c
 }
 
+// programFor chooses the program for a point. One that looks inside of tunnels
+// keeps its packet elsewhere, because it needs more of the stack.
+func programFor(p *plan.Point) string {
+	_, inner := p.Layers()
+	switch {
+	case p.ID.Direction == flow.Egress && inner:
+		return point.BPFProgIfitInnerOut
+	case p.ID.Direction == flow.Egress:
+		return point.BPFProgIfitEgress
+	case inner:
+		return point.BPFProgIfitInnerIn
+	}
+	return point.BPFProgIfitIngress
+}
+
 // layerFeatures are those that read inside of tunnels.
 func layerFeatures(p *plan.Point, c *point.BPFIfitPoint) (f point.BPFIfitFeature) {
 	for slot := range p.Policies {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe/rules"
 	"github.com/openifit/openifit/gen/bpf/point"
@@ -56,10 +55,7 @@ func (e *Engine) newLoad(p *plan.Point, known point.BPFIfitPoint, states map[uin
 	// The models of the tables inside others are not themselves in use.
 	delete(spec.Maps, point.BPFMapFlowTable)
 	delete(spec.Maps, point.BPFMapSketchTable)
-	wanted := point.BPFProgIfitIngress
-	if p.ID.Direction == flow.Egress {
-		wanted = point.BPFProgIfitEgress
-	}
+	wanted := programFor(p)
 	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return name != wanted })
 
 	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: e.types})

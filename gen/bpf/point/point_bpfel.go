@@ -772,9 +772,9 @@ const (
 	BPFMapFlowStates        = "flow_states"
 	BPFMapFlowTable         = "flow_table"
 	BPFMapFlowTables        = "flow_tables"
-	BPFMapInnerPackets      = "inner_packets"
 	BPFMapLimits            = "limits"
 	BPFMapNode              = "node"
+	BPFMapPacketRooms       = "packet_rooms"
 	BPFMapPolicyCounters    = "policy_counters"
 	BPFMapPostcards         = "postcards"
 	BPFMapRuleSets          = "rule_sets"
@@ -795,6 +795,8 @@ const (
 	BPFMapWindows           = "windows"
 	BPFProgIfitEgress       = "ifit_egress"
 	BPFProgIfitIngress      = "ifit_ingress"
+	BPFProgIfitInnerIn      = "ifit_inner_in"
+	BPFProgIfitInnerOut     = "ifit_inner_out"
 	BPFVarKernelLacks       = "kernel_lacks"
 	BPFVarLive              = "live"
 	BPFVarPoint             = "point"
@@ -842,8 +844,10 @@ type BPFSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFProgramSpecs struct {
-	IfitEgress  *ebpf.ProgramSpec `ebpf:"ifit_egress"`
-	IfitIngress *ebpf.ProgramSpec `ebpf:"ifit_ingress"`
+	IfitEgress   *ebpf.ProgramSpec `ebpf:"ifit_egress"`
+	IfitIngress  *ebpf.ProgramSpec `ebpf:"ifit_ingress"`
+	IfitInnerIn  *ebpf.ProgramSpec `ebpf:"ifit_inner_in"`
+	IfitInnerOut *ebpf.ProgramSpec `ebpf:"ifit_inner_out"`
 }
 
 // BPFMapSpecs contains maps before they are loaded into the kernel.
@@ -862,9 +866,9 @@ type BPFMapSpecs struct {
 	FlowStates        *ebpf.MapSpec `ebpf:"flow_states"`
 	FlowTable         *ebpf.MapSpec `ebpf:"flow_table"`
 	FlowTables        *ebpf.MapSpec `ebpf:"flow_tables"`
-	InnerPackets      *ebpf.MapSpec `ebpf:"inner_packets"`
 	Limits            *ebpf.MapSpec `ebpf:"limits"`
 	Node              *ebpf.MapSpec `ebpf:"node"`
+	PacketRooms       *ebpf.MapSpec `ebpf:"packet_rooms"`
 	PolicyCounters    *ebpf.MapSpec `ebpf:"policy_counters"`
 	Postcards         *ebpf.MapSpec `ebpf:"postcards"`
 	RuleSets          *ebpf.MapSpec `ebpf:"rule_sets"`
@@ -926,9 +930,9 @@ type BPFMaps struct {
 	FlowStates        *ebpf.Map `ebpf:"flow_states"`
 	FlowTable         *ebpf.Map `ebpf:"flow_table"`
 	FlowTables        *ebpf.Map `ebpf:"flow_tables"`
-	InnerPackets      *ebpf.Map `ebpf:"inner_packets"`
 	Limits            *ebpf.Map `ebpf:"limits"`
 	Node              *ebpf.Map `ebpf:"node"`
+	PacketRooms       *ebpf.Map `ebpf:"packet_rooms"`
 	PolicyCounters    *ebpf.Map `ebpf:"policy_counters"`
 	Postcards         *ebpf.Map `ebpf:"postcards"`
 	RuleSets          *ebpf.Map `ebpf:"rule_sets"`
@@ -963,9 +967,9 @@ func (m *BPFMaps) Close() error {
 		m.FlowStates,
 		m.FlowTable,
 		m.FlowTables,
-		m.InnerPackets,
 		m.Limits,
 		m.Node,
+		m.PacketRooms,
 		m.PolicyCounters,
 		m.Postcards,
 		m.RuleSets,
@@ -1000,14 +1004,18 @@ type BPFVariables struct {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFPrograms struct {
-	IfitEgress  *ebpf.Program `ebpf:"ifit_egress"`
-	IfitIngress *ebpf.Program `ebpf:"ifit_ingress"`
+	IfitEgress   *ebpf.Program `ebpf:"ifit_egress"`
+	IfitIngress  *ebpf.Program `ebpf:"ifit_ingress"`
+	IfitInnerIn  *ebpf.Program `ebpf:"ifit_inner_in"`
+	IfitInnerOut *ebpf.Program `ebpf:"ifit_inner_out"`
 }
 
 func (p *BPFPrograms) Close() error {
 	return _BPFClose(
 		p.IfitEgress,
 		p.IfitIngress,
+		p.IfitInnerIn,
+		p.IfitInnerOut,
 	)
 }
 
