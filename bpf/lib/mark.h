@@ -260,7 +260,9 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt, 
 		count->no_packet_id += pkt->segments;
 		return false;
 	}
-	if (pkt->now >= live.lease_ns[slot]) {
+	/* The verifier has forgotten by now, and the compiler has not. */
+	asm volatile("" : "+r"(slot));
+	if (pkt->now >= live.lease_ns[slot & (IFIT_POLICIES - 1)]) {
 		count->lease_expired += pkt->segments;
 		return false;
 	}

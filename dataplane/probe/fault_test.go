@@ -34,7 +34,7 @@ func kindsOfChange(pair *probetest.Pair) map[string]func(*plan.Plan) {
 	sampled.Select = plan.Selection{Algorithm: plan.SelectSystematicCount, Interval: 1, Space: 0}
 	sketch := plan.Policy{
 		PolicyRef: flow.PolicyRef{ID: 3, Generation: 1}, Name: "sketch", Actions: plan.ActSketch,
-		Keys: plan.Key5Tuple, Sketch: plan.Sketch{TopK: 4, Epoch: time.Hour}, Rules: rules,
+		Keys: plan.Key5Tuple, Sketch: plan.Sketch{Parts: plan.SketchHeavy, TopK: 4, Epoch: time.Hour}, Rules: rules,
 	}
 	watch := plan.Policy{
 		PolicyRef: flow.PolicyRef{ID: 4, Generation: 1}, Name: "watch", Actions: plan.ActEvent, Keys: plan.Key5Tuple, Rules: rules,

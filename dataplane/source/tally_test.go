@@ -24,7 +24,7 @@ func TestCellsAreThoseOfTheKernel(t *testing.T) {
 	engine := pair.Engine(t)
 	pair.Apply(t, engine, plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Ingress(plan.Policy{
 		PolicyRef: flow.PolicyRef{ID: 1, Generation: 1}, Name: "sketch", Actions: plan.ActSketch,
-		Keys: plan.Key5Tuple, Sketch: plan.Sketch{TopK: 4, Epoch: time.Hour},
+		Keys: plan.Key5Tuple, Sketch: plan.Sketch{Parts: plan.SketchHeavy, TopK: 4, Epoch: time.Hour},
 	})}})
 	id := pair.Ingress().ID
 	run := pair.Runner(t, engine, id)

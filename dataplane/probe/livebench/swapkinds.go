@@ -83,7 +83,7 @@ func (s *setting) plan(at func(...plan.Policy) plan.Point) plan.Plan {
 	if s.sketch {
 		policies = append(policies, plan.Policy{
 			PolicyRef: flow.PolicyRef{ID: 5, Generation: 1}, Name: "sketch", Actions: plan.ActSketch,
-			Keys: plan.Key5Tuple, Sketch: plan.Sketch{TopK: 10, Epoch: sketchEpoch},
+			Keys: plan.Key5Tuple, Sketch: plan.Sketch{Parts: plan.SketchHeavy, TopK: 10, Epoch: sketchEpoch},
 		})
 	}
 	if s.triggers {
