@@ -36,3 +36,17 @@ func applierError(err error, otherwise codes.Code) error {
 	}
 	return status.Error(otherwise, err.Error())
 }
+
+// refused is the answer to a Set, with what the applier said.
+type refused struct {
+	answer, cause error
+}
+
+// Error is the text of the answer.
+func (r *refused) Error() string { return r.answer.Error() }
+
+// Unwrap returns what the applier said.
+func (r *refused) Unwrap() error { return r.cause }
+
+// GRPCStatus is the answer.
+func (r *refused) GRPCStatus() *status.Status { return status.Convert(r.answer) }

@@ -3,9 +3,12 @@ package gnmi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/openifit/openifit/agent/intent"
 )
@@ -88,5 +91,40 @@ func TestLifetime(t *testing.T) {
 	again.mustSet(t, update(t, raise, text))
 	if _, last := again.applier.take(); !last.Policies["x.raise"].Runs() {
 		t.Error("a Set does not bring it back")
+	}
+}
+
+// TestLifetimeEndsWithoutOthers has a lifetime end although another policy
+// cannot be in force any more.
+func TestLifetimeEndsWithoutOthers(t *testing.T) {
+	c := &clock{t: time.Now()}
+	n := startAt(t, t.TempDir(), c.now, nil)
+	n.fill(t)
+	n.mustSet(t, update(t, "/ifit/policies/policy[name=y]", `{"config":{"technique":"FLOW_METERING","lifetime":10}}`))
+	n.applier.prepare = func(s *intent.Snapshot) error {
+		if s.Policies["x"].Runs() {
+			return fmt.Errorf("interface gone: %w", refusal{codes.NotFound, "x"})
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	w := n.subscribe(t, onChange(t, "/ifit/policies/policy[name=y]/state"))
+	w.sync()
+	c.forward(11 * time.Second)
+	go func() { ended <- n.server.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	w.until("/ifit/policies/policy[name=y]/state/oper-status")
+	if got := n.get(t, "/ifit/policies/policy[name=y]/state/oper-status"); got != `"EXPIRED"` {
+		t.Errorf("y is %s", got)
+	}
+	if got := n.get(t, atX+"/state/oper-status"); got != `"FAILED"` {
+		t.Errorf("x is %s", got)
+	}
+	if _, last := n.applier.take(); last == nil || last.Policies["x"].Runs() || last.Policies["y"].Runs() {
+		t.Error("the wrong policies run")
 	}
 }

@@ -80,7 +80,7 @@ func (s *Server) prepare(ctx context.Context, next *intent.Snapshot) (Change, er
 	}
 	change, err := s.applier.Prepare(ctx, next)
 	if err != nil {
-		return nil, applierError(err, codes.InvalidArgument)
+		return nil, &refused{applierError(err, codes.InvalidArgument), err}
 	}
 	return change, nil
 }
@@ -179,15 +179,23 @@ func (s *Server) Restore(ctx context.Context) error {
 		if !ok {
 			return fmt.Errorf("restore the configuration: %w", err)
 		}
-		s.log.Error("policy cannot be restored", "policy", name, "error", err)
-		p := s.intent.ProposeFailure(name, err.Error())
-		if err := p.Publish(); err != nil {
+		if err := s.fail(name, err); err != nil {
 			return fmt.Errorf("restore the configuration: %w", err)
 		}
-		snap = p.Snapshot()
-		s.describePolicy(name, snap.Policies[name])
-		s.tree.publish(snap)
+		snap = s.tree.snapshot()
 	}
+}
+
+// fail goes on without a policy.
+func (s *Server) fail(name string, reason error) error {
+	s.log.Error("policy cannot be in force any more", "policy", name, "error", reason)
+	p := s.intent.ProposeFailure(name, reason.Error())
+	if err := p.Publish(); err != nil {
+		return err
+	}
+	s.describePolicy(name, p.Snapshot().Policies[name])
+	s.tree.publish(p.Snapshot())
+	return nil
 }
 
 // blocked tells whether an error keeps every configuration from coming into
@@ -236,9 +244,19 @@ func (s *Server) Reapply(ctx context.Context) error {
 	return change.Commit()
 }
 
-// expire ends the policies whose lifetime is over.
+// expire ends the policies whose lifetime is over. Others that cannot be in
+// force any more do not prolong it: they are left out too.
 func (s *Server) expire(ctx context.Context) error {
 	s.setting.Lock()
 	defer s.setting.Unlock()
-	return s.transact(ctx, s.intent.ProposeExpiry())
+	for {
+		err := s.transact(ctx, s.intent.ProposeExpiry())
+		name, ok := culprit(err, s.tree.snapshot())
+		if !ok {
+			return err
+		}
+		if err := s.fail(name, err); err != nil {
+			return err
+		}
+	}
 }
