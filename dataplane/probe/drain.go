@@ -90,7 +90,7 @@ func (e *Engine) Drain(by Counting) error {
 		pairs[t.pair()] = true
 	}
 	by.Keep(pairs)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.ageFlows())...)
 }
 
 func (t *FlowTables) drainError(err error) error {

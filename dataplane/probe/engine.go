@@ -72,6 +72,8 @@ type Engine struct {
 	// room is what drains read into, one at a time.
 	room *drainRoom
 	cpus int
+	// aging belongs to drains, too.
+	aging aging
 }
 
 // ErrClosed says that the engine was closed or destroyed before.
