@@ -164,7 +164,7 @@ func flowRecord(out *records.Flow, in *meter.Record) {
 		Start: ipfix.UnixNano(in.First), End: ipfix.UnixNano(in.Last),
 		TCPControlBits: in.TCPFlags, MinimumHopLimit: in.MinTTL, MaximumHopLimit: in.MaxTTL,
 		EndReason: records.FlowEndReason(in.EndReason),
-		DelayMin:  in.Delay.Min, DelayMax: in.Delay.Max, DelaySum: in.Delay.Sum, DelayPackets: in.Delay.Packets,
+		DelayMin:  in.Delay.Min, DelayMax: in.Delay.Max, DelayMean: in.Delay.Mean(), DelaySum: in.Delay.Sum, DelayPackets: in.Delay.Packets,
 	}
 	if in.Biflow {
 		out.Reverse = reverse(&in.Reverse, in.Initiated)

@@ -358,6 +358,11 @@ func (c *collecting) add(f *records.Flow) {
 	sum.Start, sum.End = min(sum.Start, f.Start), max(sum.End, f.End)
 	sum.IngressInterface = f.IngressInterface
 	sum.MinimumHopLimit = min(sum.MinimumHopLimit, f.MinimumHopLimit)
+	if f.DelayPackets > 0 && (sum.DelayPackets == 0 || f.DelayMin < sum.DelayMin) {
+		sum.DelayMin = f.DelayMin
+	}
+	sum.DelayMax = max(sum.DelayMax, f.DelayMax)
+	sum.DelaySum += f.DelaySum
 	sum.DelayPackets += f.DelayPackets
 }
 

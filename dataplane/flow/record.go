@@ -1,5 +1,7 @@
 package flow
 
+import "math"
+
 // PolicyRef names the configuration under which something was measured.
 type PolicyRef struct {
 	// ID is the node's number for the policy, stable while the policy exists.
@@ -16,6 +18,14 @@ type Delay struct {
 	// Sum, Min and Max are in nanoseconds; Min and Max are 0 without packets.
 	Sum      uint64
 	Min, Max uint32
+}
+
+// Mean is the mean delay in nanoseconds, 0 without packets.
+func (d *Delay) Mean() uint32 {
+	if d.Packets == 0 {
+		return 0
+	}
+	return uint32(min(d.Sum/d.Packets, math.MaxUint32))
 }
 
 // Record counts the packets of one flow at one Observation Point between two

@@ -22,7 +22,7 @@ func sentFlows() []records.Flow {
 			Direction: records.Direction(n % 2), Octets: 1<<33 + uint64(n), Packets: uint64(77 + n),
 			Start: start + ipfix.UnixNano(n)*1e9, End: start + ipfix.UnixNano(n)*3e9, TCPControlBits: 0x12,
 			MinimumHopLimit: uint8(n), MaximumHopLimit: uint8(64 + n), EndReason: records.EndActive,
-			DelayMin: 1000, DelayMax: 3000 + uint32(n), DelaySum: 4000, DelayPackets: 2,
+			DelayMin: 1000, DelayMax: 3000 + uint32(n), DelayMean: 2000, DelaySum: 4000, DelayPackets: 2,
 		}
 		f.Source = netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})
 		if n%2 == 1 {

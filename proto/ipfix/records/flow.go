@@ -68,6 +68,7 @@ type Flow struct {
 	// DelayPackets packets.
 	DelayMin     uint32 `ipfix:"ifitTransitDelayMinNanoseconds"`
 	DelayMax     uint32 `ipfix:"ifitTransitDelayMaxNanoseconds"`
+	DelayMean    uint32 `ipfix:"ifitTransitDelayNanoseconds"`
 	DelaySum     uint64 `ipfix:"ifitTransitDelaySumNanoseconds"`
 	DelayPackets uint64 `ipfix:"ifitTransitDelayPackets"`
 
@@ -178,7 +179,7 @@ func FlowTemplate(m *ie.Model, family Family, keys []string, o FlowOptions) (*ip
 	}
 	if o.TransitDelay {
 		rest = append(rest, "ifitTransitDelayMinNanoseconds", "ifitTransitDelayMaxNanoseconds",
-			"ifitTransitDelaySumNanoseconds", "ifitTransitDelayPackets")
+			"ifitTransitDelayNanoseconds", "ifitTransitDelaySumNanoseconds", "ifitTransitDelayPackets")
 	}
 	if o.Sampled {
 		rest = append(rest, "selectorId")

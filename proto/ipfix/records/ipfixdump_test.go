@@ -73,7 +73,7 @@ func TestIpfixDumpReadsFlows(t *testing.T) {
 			"flowEndMilliseconds":   f.End.Time().UTC().Format("2006-01-02 15:04:05.000"),
 			"ifitPolicyId":          f.Policy, "ifitPolicyGeneration": f.Generation, "ifitNodeId": f.Node,
 			"ifitTransitDelayMinNanoseconds": f.DelayMin, "ifitTransitDelayMaxNanoseconds": f.DelayMax,
-			"ifitTransitDelaySumNanoseconds": f.DelaySum, "ifitTransitDelayPackets": f.DelayPackets,
+			"ifitTransitDelayNanoseconds": f.DelayMean, "ifitTransitDelaySumNanoseconds": f.DelaySum, "ifitTransitDelayPackets": f.DelayPackets,
 		} {
 			if read := canonical(got[i][name]); read != fmt.Sprint(want) {
 				t.Errorf("flow %d: ipfixDump read %s %q, sent was %v", i, name, got[i][name], want)

@@ -85,7 +85,7 @@ func TestRoundTrip(t *testing.T) {
 		Origin: origin, Tuple: v4, IngressInterface: 2, EgressInterface: 3, Direction: records.Egress,
 		Octets: 1 << 40, Packets: 1 << 33, Start: coarse, End: coarse + 1e6, TCPControlBits: 0x1ff,
 		MinimumHopLimit: 60, MaximumHopLimit: 64, EndReason: records.EndActive,
-		DelayMin: 1, DelayMax: 2, DelaySum: 3, DelayPackets: 4, Selector: 5,
+		DelayMin: 1, DelayMax: 2, DelayMean: 6, DelaySum: 3, DelayPackets: 4, Selector: 5,
 	}
 	postcard := records.Postcard{
 		Origin: origin, Tuple: v4, PacketID: 0xbd49d10d, HopLimit: 63, DiffServ: 46, Direction: records.Egress,

@@ -57,7 +57,7 @@ func TestFlowTemplate(t *testing.T) {
 		{32473, records.IPv4, records.FlowOptions{TransitDelay: true}, append(append(
 			[]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface"}, counters...),
 			"ifitPolicyId", "ifitPolicyGeneration", "ifitNodeId", "ifitTransitDelayMinNanoseconds",
-			"ifitTransitDelayMaxNanoseconds", "ifitTransitDelaySumNanoseconds", "ifitTransitDelayPackets")},
+			"ifitTransitDelayMaxNanoseconds", "ifitTransitDelayNanoseconds", "ifitTransitDelaySumNanoseconds", "ifitTransitDelayPackets")},
 		{0, records.IPv4, records.FlowOptions{Without: []string{
 			"tcpControlBits", "flowStartMilliseconds", "flowEndMilliseconds", "minimumTTL", "maximumTTL", "ingressInterface"}},
 			[]string{"protocolIdentifier", "sourceIPv4Address", "ingressInterface",
