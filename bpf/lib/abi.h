@@ -442,7 +442,7 @@ struct ifit_point {
 	__u32 algorithms;	/* those in use, one bit each */
 	__u32 direction;	/* 0 ingress, 1 egress */
 	enum ifit_sketch_part sketch_parts;	/* a set of them */
-	__u32 zero;
+	__u32 answer_policy;	/* whose postcards carry a probe's answer; 0: nobody's */
 	__u64 always_mask;	/* accept every flow */
 	__u64 rule_mask;
 	__u64 list_mask;
@@ -457,7 +457,6 @@ struct ifit_point {
 	__u64 inner_mask;	/* read the innermost IP header; the others the outermost */
 	__u64 tcp_mask;	/* ask for the health of connections */
 	__u64 tcp_local_mask;	/* those of them that cover what the node sends itself */
-	__u64 answer_mask;	/* put a probe's answer on their postcards */
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */

@@ -14,13 +14,16 @@ struct {
 	__type(value, struct ifit_answer);
 } answers SEC(".maps");
 
-/* Puts the answer of the policy's probe on a postcard. */
-static __always_inline void take_answer(struct ifit_postcard *card, __u32 slot)
+/*
+ * Puts the answer of the policy's probe on a postcard. A function of its own:
+ * the stack of its caller is full.
+ */
+static __noinline void take_answer(struct ifit_postcard *card)
 {
 	struct ifit_answer *answer;
 	__u32 zero = 0;
 
-	if (!(point.answer_mask >> (slot & (IFIT_POLICIES - 1)) & 1))
+	if (card->policy != point.answer_policy)
 		return;
 	answer = bpf_map_lookup_elem(&answers, &zero);
 	if (!answer || !answer->given)

@@ -77,13 +77,13 @@ static __always_inline void send_postcard(struct __sk_buff *skb, struct packet *
 		return;
 	}
 	describe(card, pkt);
-	if (point.answer_mask)
-		take_answer(card, slot);
 	card->policy = point.slot[slot].policy;
 	card->generation = live.rate[slot] >> 32;
 	card->packet_id = id;
 	card->ingress_ifindex = skb->ingress_ifindex;
 	card->egress_ifindex = egress;
+	if (point.answer_policy)
+		take_answer(card);
 	if (submit_bulk_sample(skb, &postcards, card, sizeof(*card), postcard_wake()))
 		count->postcards++;
 	else

@@ -49,7 +49,7 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 			features |= point.BPFIfitFeatureIFIT_FEATURE_POSTCARD
 		}
 		if policy.Answer {
-			c.AnswerMask |= bit
+			c.AnswerPolicy = policy.ID
 		}
 		if policy.Actions&plan.ActSketch != 0 {
 			c.SketchMask |= bit

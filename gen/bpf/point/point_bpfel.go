@@ -336,7 +336,7 @@ type BPFIfitPoint struct {
 	Algorithms   uint32
 	Direction    uint32
 	SketchParts  uint32
-	Zero         uint32
+	AnswerPolicy uint32
 	AlwaysMask   uint64
 	RuleMask     uint64
 	ListMask     uint64
@@ -351,7 +351,6 @@ type BPFIfitPoint struct {
 	InnerMask    uint64
 	TcpMask      uint64
 	TcpLocalMask uint64
-	AnswerMask   uint64
 	SlotTriggers [64]uint64
 	Slot         [64]struct {
 		_          structs.HostLayout
