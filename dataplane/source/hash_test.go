@@ -3,6 +3,7 @@
 package source_test
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -132,5 +133,55 @@ func TestPostcardsWithoutMarks(t *testing.T) {
 	}
 	if c := counters[0]; c.Postcards != uint64(len(want)) || c.Observed != observed || c.Selected != uint64(len(want)) {
 		t.Errorf("%d postcards of %d packets are due, counted %+v", len(want), observed, c)
+	}
+}
+
+// Every node of a domain picks the same packets, and nothing about them
+// changes on their way.
+func TestPostcardsWithoutMarksThroughADomain(t *testing.T) {
+	line := probetest.NewLine(t, 2)
+	sel := plan.Selection{Algorithm: plan.SelectHashCRC32, NumRanges: 1, Ranges: [plan.MaxHashRanges]plan.HashRange{{Max: math.MaxUint32 / 3}}}
+	policy := plan.Policy{
+		PolicyRef: flow.PolicyRef{ID: 3, Generation: 1}, Name: "hashed", Actions: plan.ActDigest, Keys: plan.Key5Tuple, Select: sel,
+	}
+	d := &domain{line: line}
+	for i, r := range line.Routers {
+		d.engines[i] = r.Open(t, plan.Plan{MaxFlows: 64, Points: []plan.Point{
+			{ID: plan.PointID{Ifindex: r.Left, Direction: flow.Ingress}, Interface: probetest.LeftName, Role: plan.RoleCore, Stamp: true},
+			{ID: plan.PointID{Ifindex: r.Right, Direction: flow.Egress}, Interface: probetest.RightName, Role: plan.RoleCore, Policies: []plan.Policy{policy}},
+		}})
+		d.cards[i] = readPostcards(t, d.engines[i])
+	}
+	d.left = openWire(t, line.Left, probetest.RightName, line.Routers[0].NS, probetest.LeftName)
+	d.right = openWire(t, line.Right, probetest.LeftName, nil, "")
+	picked := 0
+	for number := range 150 {
+		sent := d.packet(4+2*(number&1), number, 0)
+		d.left.send(t, sent)
+		in, err := packetid.InvariantsOf(sent.Packet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sent
+		want.HopLimit = 62
+		if seen := d.right.receive(t); !bytes.Equal(seen.IP, want.Packet()) {
+			t.Fatalf("packet %d arrived as %x, want %x", number, seen.IP, want.Packet())
+		}
+		if !inRanges(&sel, in.CRC32(0)) {
+			continue
+		}
+		picked++
+		for i, r := range line.Routers {
+			card := d.cards[i].next(t)
+			if card.PacketID != in.BOB(packetid.Init) || card.HopLimit != uint8(63-i) || card.IngressIfindex != r.Left || card.EgressIfindex != r.Right {
+				t.Fatalf("packet %d, router %d: %+v", number, i, card)
+			}
+			if _, ok := card.Delay(); !ok {
+				t.Errorf("packet %d, router %d: no delay in %+v", number, i, card)
+			}
+		}
+	}
+	if picked < 10 {
+		t.Errorf("%d of 150 packets were picked", picked)
 	}
 }
