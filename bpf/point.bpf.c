@@ -109,8 +109,8 @@ static __always_inline void act(struct __sk_buff *skb, struct packet *pkt, const
 		mark_packet(skb, pkt, pkt->selected & point.mark_mask);
 }
 
-/* One packet; with inner known as true, what is inside of it may be counted too. */
-static __always_inline int observe(struct __sk_buff *skb, struct packet *pkt, bool ingress, bool inner)
+/* One packet; only a program with room beside the stack counts what is inside of tunnels. */
+static __always_inline int observe(struct __sk_buff *skb, struct packet *pkt, bool ingress, bool roomy)
 {
 	const struct ifit_node *config = NULL;
 	struct ifit_counters *count = point_counters();
@@ -141,7 +141,7 @@ static __always_inline int observe(struct __sk_buff *skb, struct packet *pkt, bo
 		count->truncated += pkt->segments;
 	if (has(IFIT_FEATURE_TUNNEL))
 		in = look_inside(skb, pkt, count);
-	if (!inner)
+	if (!roomy)
 		in = NULL;
 	pkt->wire_octets = segmented_octets(pkt);
 	count->octets += pkt->wire_octets;
@@ -166,7 +166,7 @@ static __always_inline int observe(struct __sk_buff *skb, struct packet *pkt, bo
 	}
 	if (has(IFIT_FEATURES_OF_MARKS) && !end_mark(skb, pkt, config, count, ingress))
 		return TCX_DROP;
-	if (inner && in) {
+	if (roomy && in) {
 		take_over(in, pkt);
 		observe_inside(skb, in);
 	}
@@ -190,11 +190,13 @@ int ifit_egress(struct __sk_buff *skb)
 }
 
 /*
- * Where some policy reads the innermost header, the stack is deeper by one
- * call, and has no room for the packet.
+ * The same for points at which much is done: where some policy reads the
+ * innermost header, the stack is deeper by one call and has no room for the
+ * packet; and the verifier, which follows every value on the stack, does not
+ * follow those elsewhere.
  */
 SEC("tcx/ingress")
-int ifit_inner_in(struct __sk_buff *skb)
+int ifit_roomy_in(struct __sk_buff *skb)
 {
 	struct packet *pkt = packet_room(ROOM_OUTER);
 
@@ -202,7 +204,7 @@ int ifit_inner_in(struct __sk_buff *skb)
 }
 
 SEC("tcx/egress")
-int ifit_inner_out(struct __sk_buff *skb)
+int ifit_roomy_out(struct __sk_buff *skb)
 {
 	struct packet *pkt = packet_room(ROOM_OUTER);
 

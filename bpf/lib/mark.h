@@ -249,6 +249,8 @@ static __always_inline bool mark_for(struct __sk_buff *skb, struct packet *pkt, 
 	slot &= IFIT_POLICIES - 1;
 	count = slot_counters(slot);
 	marks = bpf_map_lookup_elem(&slot_marks, &slot);
+	/* The verifier does not know the slot any more, after it was in memory. */
+	slot &= IFIT_POLICIES - 1;
 	if (!count || !marks)
 		return false;
 	value = marked_value(marks, pkt);

@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"math/bits"
+
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/bpf/point"
@@ -98,17 +100,27 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 	return c
 }
 
-// programFor chooses the program for a point. One that looks inside of tunnels
-// keeps its packet elsewhere, because it needs more of the stack.
-func programFor(p *plan.Point) string {
-	_, inner := p.Layers()
+// actionFeatures are the classes of what a program does beyond metering.
+const actionFeatures = point.BPFIfitFeatureIFIT_FEATURE_SAMPLE | point.BPFIfitFeatureIFIT_FEATURE_SKETCH |
+	point.BPFIfitFeatureIFIT_FEATURE_EVENT | point.BPFIfitFeatureIFIT_FEATURE_MARK |
+	point.BPFIfitFeatureIFIT_FEATURE_POSTCARD | point.BPFIfitFeatureIFIT_FEATURE_DIGEST |
+	point.BPFIfitFeatureIFIT_FEATURE_TCP
+
+// fewActions is how many of them a program can have that keeps its packet on
+// the stack, where the verifier follows every value that is ever written.
+const fewActions = 2
+
+// programFor chooses the program for a point with these constants.
+func programFor(p *plan.Point, known *point.BPFIfitPoint) string {
+	features := point.BPFIfitFeature(known.Features)
+	roomy := features&point.BPFIfitFeatureIFIT_FEATURE_INNER != 0 || bits.OnesCount32(uint32(features&actionFeatures)) > fewActions
 	switch {
-	case p.ID.Direction == flow.Egress && inner:
-		return point.BPFProgIfitInnerOut
+	case p.ID.Direction == flow.Egress && roomy:
+		return point.BPFProgIfitRoomyOut
 	case p.ID.Direction == flow.Egress:
 		return point.BPFProgIfitEgress
-	case inner:
-		return point.BPFProgIfitInnerIn
+	case roomy:
+		return point.BPFProgIfitRoomyIn
 	}
 	return point.BPFProgIfitIngress
 }

@@ -55,7 +55,7 @@ func (e *Engine) newLoad(p *plan.Point, known point.BPFIfitPoint, states map[uin
 	// The models of the tables inside others are not themselves in use.
 	delete(spec.Maps, point.BPFMapFlowTable)
 	delete(spec.Maps, point.BPFMapSketchTable)
-	wanted := programFor(p)
+	wanted := programFor(p, &known)
 	maps.DeleteFunc(spec.Programs, func(name string, _ *ebpf.ProgramSpec) bool { return name != wanted })
 
 	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: e.types})

@@ -794,8 +794,8 @@ const (
 	BPFMapWindows           = "windows"
 	BPFProgIfitEgress       = "ifit_egress"
 	BPFProgIfitIngress      = "ifit_ingress"
-	BPFProgIfitInnerIn      = "ifit_inner_in"
-	BPFProgIfitInnerOut     = "ifit_inner_out"
+	BPFProgIfitRoomyIn      = "ifit_roomy_in"
+	BPFProgIfitRoomyOut     = "ifit_roomy_out"
 	BPFVarKernelLacks       = "kernel_lacks"
 	BPFVarLive              = "live"
 	BPFVarPoint             = "point"
@@ -845,8 +845,8 @@ type BPFSpecs struct {
 type BPFProgramSpecs struct {
 	IfitEgress   *ebpf.ProgramSpec `ebpf:"ifit_egress"`
 	IfitIngress  *ebpf.ProgramSpec `ebpf:"ifit_ingress"`
-	IfitInnerIn  *ebpf.ProgramSpec `ebpf:"ifit_inner_in"`
-	IfitInnerOut *ebpf.ProgramSpec `ebpf:"ifit_inner_out"`
+	IfitRoomyIn  *ebpf.ProgramSpec `ebpf:"ifit_roomy_in"`
+	IfitRoomyOut *ebpf.ProgramSpec `ebpf:"ifit_roomy_out"`
 }
 
 // BPFMapSpecs contains maps before they are loaded into the kernel.
@@ -1005,16 +1005,16 @@ type BPFVariables struct {
 type BPFPrograms struct {
 	IfitEgress   *ebpf.Program `ebpf:"ifit_egress"`
 	IfitIngress  *ebpf.Program `ebpf:"ifit_ingress"`
-	IfitInnerIn  *ebpf.Program `ebpf:"ifit_inner_in"`
-	IfitInnerOut *ebpf.Program `ebpf:"ifit_inner_out"`
+	IfitRoomyIn  *ebpf.Program `ebpf:"ifit_roomy_in"`
+	IfitRoomyOut *ebpf.Program `ebpf:"ifit_roomy_out"`
 }
 
 func (p *BPFPrograms) Close() error {
 	return _BPFClose(
 		p.IfitEgress,
 		p.IfitIngress,
-		p.IfitInnerIn,
-		p.IfitInnerOut,
+		p.IfitRoomyIn,
+		p.IfitRoomyOut,
 	)
 }
 
