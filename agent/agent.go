@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/agent/drops"
 	"github.com/openifit/openifit/agent/export"
 	"github.com/openifit/openifit/agent/gnmi"
 	"github.com/openifit/openifit/agent/intent"
@@ -140,6 +141,12 @@ func (a *Agent) assemble(cfg Config) error {
 	a.drainer = newDrainer(flows, a.counters, a.meter, a.log)
 	connections := source.NewTCP(a.engine)
 	a.drainer.ahead = func() error { return connections.Read(a.exporter.TCPHealth) }
+	lost, err := source.NewDrops(a.engine)
+	if err != nil {
+		return err
+	}
+	loss := &losses{source: lost, cache: drops.New(a.exporter.Drop)}
+	a.drainer.losses, apply.losses = loss, loss
 	lease := &leases{engine: a.engine, current: current, log: a.log}
 	heavy := newHeavyFlows(source.NewSketches(a.engine, a.log), current, a.exporter)
 	apply.drain = a.drainer.once
@@ -153,7 +160,7 @@ func (a *Agent) assemble(cfg Config) error {
 	cost := &overhead{sample: (&costs{a.exporter, current, k, count}).read}
 	(&readers{
 		current: current, kernel: k, meter: a.meter, counters: count, drainer: a.drainer,
-		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction, probes: shown,
+		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction, probes: shown, losses: loss,
 	}).register(store)
 
 	a.server, err = gnmi.New(gnmi.Options{
@@ -209,6 +216,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	err := serve(ctx, a.tasks)
 	a.drainer.once()
 	a.meter.Flush()
+	a.drainer.losses.cache.Flush()
 	stop()
 	err = errors.Join(err, <-exported)
 	if cerr := a.custom.Close(); cerr != nil {

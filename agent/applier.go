@@ -65,6 +65,7 @@ type applier struct {
 	counters *counters
 	exporter *export.Process
 	notifier *notify.Notifier
+	losses   *losses
 	store    *state.Store
 	// drain takes the flow records out of the kernel, outside of its turn.
 	drain func()
@@ -211,4 +212,5 @@ func (a *applier) tell(to *applied) {
 	}
 	a.meter.Configure(meterPolicies(to.result, a.counters.place))
 	a.notifier.Configure(notifyPolicies(to.result), to.links.names())
+	a.losses.cache.Configure(dropPolicies(to.result))
 }

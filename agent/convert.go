@@ -51,9 +51,9 @@ func meterPolicies(r *compile.Result, place func(policy uint32) *meter.Totals) [
 }
 
 // observesElsewhere: postcards of packets that were counted as they arrived,
-// and points that only follow connections of the node itself.
+// and points that only follow connections of the node itself, or note flows.
 func observesElsewhere(p *compile.Policy, at compile.Point) bool {
-	if at.Actions == plan.ActTCP {
+	if at.Actions&^(plan.ActTCP|plan.ActDrop) == 0 {
 		return true
 	}
 	return p.Technique == yang.TECHNIQUE_PBT_M && !p.Unmarked && at.Direction == flow.Egress

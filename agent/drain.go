@@ -26,6 +26,8 @@ type drainer struct {
 	log     *slog.Logger
 	// ahead reads what names rule sets that a drain may forget; nil for nothing.
 	ahead func() error
+	// losses are drained along with the flow tables.
+	losses *losses
 	// changed tells of a new interval.
 	changed chan time.Duration
 
@@ -70,6 +72,11 @@ func (d *drainer) once() {
 	if d.ahead != nil {
 		if err := d.ahead(); err != nil {
 			d.log.Error("the health of TCP connections could not be read", "error", err)
+		}
+	}
+	if d.losses != nil {
+		if err := d.losses.drain(); err != nil {
+			d.log.Error("dropped packets could not be drained", "error", err)
 		}
 	}
 	flows := make(map[uint32]uint32)

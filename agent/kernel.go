@@ -29,7 +29,10 @@ type kernelView struct {
 	points   map[plan.PointID]probe.PointCounters
 	policies map[uint32]probe.PolicyCounters  // summed over points
 	triggers map[uint32]probe.TriggerCounters // summed over a policy's triggers
-	programs []probe.ProgramState
+	// perTrigger are the same of each trigger.
+	perTrigger []probe.TriggerCounters
+	drops      probe.DropCounters
+	programs   []probe.ProgramState
 }
 
 // now returns a recent view, which must not be changed.
@@ -80,6 +83,10 @@ func (k *kernel) look() (kernelView, error) {
 	}
 	triggers, err := k.engine.TriggerCounters()
 	if err != nil {
+		return view, err
+	}
+	view.perTrigger = triggers
+	if view.drops, err = k.engine.DropCounters(); err != nil {
 		return view, err
 	}
 	for _, c := range triggers {

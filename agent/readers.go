@@ -25,6 +25,7 @@ type readers struct {
 	notifier *notify.Notifier
 	leases   *leases
 	heavy    *heavyFlows
+	losses   *losses
 	overhead *overhead
 	probes   *probeState
 	// reactions are what triggers make the node do by itself.
@@ -62,6 +63,8 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	if until := r.leases.expiry(p.ID); !until.IsZero() {
 		s.LeaseExpiresAt = ptr(uint64(until.UnixNano()))
 	}
+	showTriggers(p, view.perTrigger, s)
+	r.losses.show(p, s)
 	r.reactions.show(name, s)
 	showSelection(p, &kernel, s)
 	showMarking(p, &kernel, s)
@@ -218,6 +221,7 @@ func sessionState(s export.SessionState) yang.SessionState {
 }
 
 func (r *readers) node(s *yang.State) {
+	showDropMonitor(r.kernel.now().drops, s)
 	r.overhead.show(s.GetOrCreateTelemetryOverhead())
 	c := s.GetOrCreateCapabilities()
 	showMultipath(c)

@@ -109,7 +109,7 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				yang.DATA_ELEMENT_TCP_FLAGS, yang.DATA_ELEMENT_FLOW_TIMES, yang.DATA_ELEMENT_TTL_RANGE,
 				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
 			},
-			onDemand: []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY, yang.DATA_ELEMENT_TCP_HEALTH},
+			onDemand: []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY, yang.DATA_ELEMENT_TCP_HEALTH, yang.DATA_ELEMENT_DROPS},
 		},
 		yang.TECHNIQUE_FLOW_SKETCH: {
 			leaves: paths(common, []string{

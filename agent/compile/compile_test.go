@@ -273,6 +273,8 @@ func TestRefusals(t *testing.T) {
 		{"trigger missing", policy("EVENT_MONITOR"), p + "/triggers", compile.Invalid, "needs a trigger"},
 		{"metric", policy("EVENT_MONITOR", trigger(`"metric": "PATH_DELAY", "threshold": "1"`)), p + "/triggers/trigger[name=t]/config/metric", compile.NotBuilt, "PATH_DELAY"},
 		{"threshold of nothing", policy("EVENT_MONITOR", trigger(`"metric": "QUEUE_DEPTH", "threshold": "0"`)), p + "/triggers/trigger[name=t]/config/threshold", compile.Invalid, "never end"},
+		{"drops without threshold", policy("EVENT_MONITOR", trigger(`"metric": "PACKET_DROP"`)), p + "/triggers/trigger[name=t]/config", compile.Invalid, "PACKET_DROP needs a threshold"},
+		{"drops of a sketch", policy("FLOW_SKETCH", chosen("FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "DROPS")), p + "/data-selection/config/data-element", compile.NotBuilt, "DROPS"},
 		{"queue of a flow", policy("EVENT_MONITOR", trigger(`"metric": "QUEUE_DEPTH", "threshold": "1", "scope": "FLOW"`)), p + "/triggers/trigger[name=t]/config/scope", compile.Invalid, "belongs to an interface"},
 		{"burst of a flow", policy("EVENT_MONITOR", trigger(`"metric": "MICROBURST", "threshold": "1", "scope": "FLOW"`)), p + "/triggers/trigger[name=t]/config/scope", compile.Invalid, "belongs to an interface"},
 		{"rate of an interface", policy("EVENT_MONITOR", trigger(`"metric": "FLOW_RATE", "threshold": "1", "scope": "INTERFACE"`)), p + "/triggers/trigger[name=t]/config/scope", compile.Invalid, "belongs to a flow"},

@@ -42,6 +42,8 @@ func (b *builder) references(d *definition) {
 			b.add(Invalid, path+"/data-export/config/collector", "records of %s consist of private Information Elements, %s", d.Technique, unset)
 		case slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY):
 			b.add(Invalid, path+"/data-selection/config/data-element", "TRANSIT_DELAY is a private Information Element, %s", unset)
+		case d.choseDrops():
+			b.add(Invalid, path+"/data-selection/config/data-element", "records of DROPS consist of private Information Elements, %s", unset)
 		case d.choseHealth():
 			b.add(Invalid, path+"/data-selection/config/data-element", "records of TCP_HEALTH consist of private Information Elements, %s", unset)
 		}
@@ -129,7 +131,10 @@ func (b *builder) actions(d *definition, i *iface, direction flow.Direction) pla
 		}
 	case yang.TECHNIQUE_EVENT_MONITOR:
 		if asked || byDefault && direction == flow.Egress {
-			return plan.ActEvent
+			return plan.ActEvent | d.dropAction()
+		}
+		if byDefault {
+			return d.dropAction()
 		}
 	case yang.TECHNIQUE_CUSTOM_PROBE:
 		if asked || byDefault && direction == flow.Ingress {
@@ -156,10 +161,15 @@ func (d *definition) metering(asked, byDefault bool, direction flow.Direction) p
 		// Connections of the node itself send nothing through any ingress.
 		return plan.ActTCP
 	}
-	if !asked && (!byDefault || d.measuresDeparture() != (direction == flow.Egress)) {
-		return 0
+	var actions plan.Action
+	if d.choseDrops() && (asked || byDefault) {
+		// Wherever its flows come by, so that drops before and behind are known.
+		actions |= plan.ActDrop
 	}
-	actions := plan.ActMeter
+	if !asked && (!byDefault || d.measuresDeparture() != (direction == flow.Egress)) {
+		return actions
+	}
+	actions |= plan.ActMeter
 	if slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY) {
 		actions |= plan.ActDelay
 	}
@@ -213,7 +223,7 @@ func (b *builder) roles(p *Policy) (roles []yang.NodeRole) {
 // put adds the policy's part to a point.
 func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions plan.Action) {
 	p := plan.Policy{
-		PolicyRef: ref, Name: d.Name, Actions: actions, Keys: d.fields,
+		PolicyRef: ref, Name: d.Name, Actions: actions, Keys: d.keysFor(actions),
 		SourceBits: d.SourceBits, DestinationBits: d.DestinationBits, Biflow: d.Biflow && actions&plan.ActMeter != 0,
 		FlowList: d.flowList, Flows: d.flows, Rules: d.Rules,
 		Mark: noMarking(), Local: d.LocalOriginated && actions&plan.ActTCP != 0,
@@ -232,7 +242,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	case actions&plan.ActSketch != 0:
 		p.Sketch = d.Sketch
 		p.Select, _ = b.result.selection(&d.Policy)
-	case actions&plan.ActEvent != 0:
+	case actions&(plan.ActEvent|plan.ActDrop) != 0:
 		p.Triggers = d.Triggers
 	}
 	if actions&(plan.ActDelay|plan.ActPostcard|plan.ActDigest) != 0 || watchesDelay(p.Triggers) {

@@ -39,7 +39,7 @@ func sketchOf(points []plan.Point) (out []string) {
 
 func actions(a plan.Action) string {
 	var names []string
-	for i, name := range []string{"meter", "delay", "sketch", "mark", "postcard", "event", "tcp", "delay histogram", "queue histogram"} {
+	for i, name := range []string{"meter", "delay", "sketch", "mark", "postcard", "event", "tcp", "delay histogram", "queue histogram", "drop"} {
 		if a&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -81,6 +81,14 @@ func TestPlacement(t *testing.T) {
 			[]string{"edge ingress: p=event", "edge egress: p=event"}},
 		{"both directions of a queue", []string{noMarks, policy("EVENT_MONITOR", at(`"interface": "edge"`), trigger(`"metric": "QUEUE_DEPTH", "threshold": "9"`))}, []string{"edge egress: p=event"}},
 		{"rates at ingress", []string{noMarks, policy("EVENT_MONITOR", at(`"interface": "edge", "direction": "INGRESS"`), trigger(`"metric": "FLOW_RATE", "threshold": "9"`))}, []string{"edge ingress: p=event"}},
+		{"drops of a trigger", []string{noMarks, policy("EVENT_MONITOR", trigger(`"metric": "PACKET_DROP", "threshold": "9"`))},
+			[]string{"edge ingress: p=drop", "edge egress: p=event+drop", "core0 ingress: p=drop", "core0 egress: p=event+drop"}},
+		{"drops of a trigger, at ingress", []string{noMarks, policy("EVENT_MONITOR", at(`"interface": "edge", "direction": "INGRESS"`), trigger(`"metric": "PACKET_DROP", "threshold": "9"`))},
+			[]string{"edge ingress: p=event+drop"}},
+		{"drops in records", []string{noMarks, policy("FLOW_METERING", chosen("FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "DROPS"))},
+			[]string{"edge ingress: p=meter+drop", "edge egress: p=drop", "core0 ingress: p=meter+drop", "core0 egress: p=drop"}},
+		{"drops in records, at egress", []string{noMarks, policy("FLOW_METERING", at(`"interface": "edge", "direction": "EGRESS"`), chosen("FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "DROPS"))},
+			[]string{"edge egress: p=meter+drop"}},
 		{"bursts", []string{noMarks, policy("EVENT_MONITOR", trigger(`"metric": "MICROBURST", "threshold": "9"`))}, []string{"edge egress: p=event", "core0 egress: p=event"}},
 		{"both directions of delay", []string{noMarks, policy("FLOW_METERING", withDelay, at(`"interface": "edge"`))},
 			[]string{"edge ingress: stamp", "edge egress: p=meter+delay", "core0 ingress: stamp"}},

@@ -50,6 +50,7 @@ func watchables() map[yang.METRIC]watchable {
 		yang.METRIC_NEW_FLOW:      {metric: flow.MetricNewFlow, momentary: true, flows: true, byFlow: true},
 		yang.METRIC_PATH_CHANGE:   {metric: flow.MetricPathChange, momentary: true, flows: true, byFlow: true, egress: true},
 		yang.METRIC_TRANSIT_DELAY: {metric: flow.MetricTransitDelay, flows: true, interfaces: true, egress: true},
+		yang.METRIC_PACKET_DROP:   {metric: flow.MetricPacketDrop, flows: true, interfaces: true},
 		yang.METRIC_QUEUE_DEPTH:   {metric: flow.MetricQueueDepth, interfaces: true, egress: true},
 		yang.METRIC_FLOW_RATE:     {metric: flow.MetricFlowRate, flows: true, byFlow: true},
 		yang.METRIC_MICROBURST:    {metric: flow.MetricMicroburst, interfaces: true},

@@ -100,7 +100,8 @@ func (s *session) state() CollectorState {
 	out.LastError = c.lastError
 	c.mu.Unlock()
 	s.mu.Lock()
-	out.Queued = uint64(s.events.ring.n + s.heavy.ring.n + s.flows.ring.n + s.postcards.ring.n + s.health.ring.n + s.histogram.ring.n)
+	out.Queued = uint64(s.events.ring.n + s.heavy.ring.n + s.flows.ring.n + s.postcards.ring.n + s.health.ring.n + s.histogram.ring.n +
+		s.drops.ring.n + s.culprits.ring.n)
 	s.mu.Unlock()
 	return out
 }

@@ -14,6 +14,7 @@ const (
 	queuedHealth     = 16384
 	queuedHistograms = 4096
 	queuedProbes     = 8192
+	queuedDrops      = 16384
 )
 
 // queued is a record on its way to a collector.

@@ -53,6 +53,35 @@ func (p *Process) Event(number uint64, trigger string, ev *flow.Event) {
 	q := queued[records.Event]{account: r.account, template: v.templates.event[familyOf(&ev.ID)]}
 	event(&q.value, number, trigger, ev, v.node)
 	forward(r, q, func(s *session) *lane[records.Event] { return &s.events })
+	for i := range ev.Culprits {
+		c := &ev.Culprits[i]
+		if c.Octets == 0 {
+			break
+		}
+		q := queued[records.Culprit]{account: r.account, template: v.templates.culprit[familyOf(&c.ID)]}
+		q.value = records.Culprit{
+			Event: number, Origin: origin(ev.Policy, v.node), Tuple: tuple(&c.ID), Rank: uint32(i + 1), Octets: c.Octets,
+		}
+		forward(r, q, func(s *session) *lane[records.Culprit] { return &s.culprits })
+	}
+}
+
+// Drop queues what was dropped of a flow's packets.
+func (p *Process) Drop(d *flow.Drop) {
+	r := (*p.routes.Load())[d.Policy.ID]
+	if r == nil || len(r.sessions) == 0 {
+		p.unrouted.Add(1)
+		return
+	}
+	v := r.sessions[0].view.Load()
+	q := queued[records.Drop]{account: r.account, template: v.templates.drop[familyOf(&d.ID)]}
+	q.value = records.Drop{
+		Origin: origin(d.Policy, v.node), Tuple: tuple(&d.ID),
+		IngressInterface: d.IngressIfindex, EgressInterface: d.EgressIfindex,
+		Packets: d.Packets, Octets: d.Octets, Start: ipfix.UnixNano(d.First), End: ipfix.UnixNano(d.Last),
+		Status: records.StatusOf(d.Reason), Reason: d.Reason, Location: d.Location,
+	}
+	forward(r, q, func(s *session) *lane[records.Drop] { return &s.drops })
 }
 
 // forward queues a record for each collector within the policy's ceilings.
@@ -102,7 +131,7 @@ func event(out *records.Event, number uint64, trigger string, in *flow.Event, no
 		IngressInterface: in.IngressIfindex, EgressInterface: in.EgressIfindex, HopLimit: in.HopLimit,
 		PreviousIngressInterface: in.PreviousIngressIfindex,
 		PreviousEgressInterface:  in.PreviousEgressIfindex, PreviousHopLimit: in.PreviousHopLimit,
-		Trigger: trigger, Tuple: tuple(&in.ID),
+		Trigger: trigger, DropReason: in.DropReason, DropLocation: in.DropLocation, Tuple: tuple(&in.ID),
 	}
 }
 

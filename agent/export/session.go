@@ -48,6 +48,8 @@ type session struct {
 	postcards lane[records.Postcard]
 	health    lane[records.TCPHealth]
 	histogram lane[records.Histogram]
+	drops     lane[records.Drop]
+	culprits  lane[records.Culprit]
 	probes    lane[probeRecord]
 
 	// The rest belongs to the goroutine that runs the session.
@@ -85,6 +87,8 @@ func newSession(c Collector, p *Process, v *view) *session {
 		postcards: newLane[records.Postcard](queuedPostcards),
 		health:    newLane[records.TCPHealth](queuedHealth),
 		histogram: newLane[records.Histogram](queuedHistograms),
+		drops:     newLane[records.Drop](queuedDrops),
+		culprits:  newLane[records.Culprit](queuedEvents),
 		probes:    newProbeLane(),
 	}
 	s.view.Store(v)
@@ -94,7 +98,7 @@ func newSession(c Collector, p *Process, v *view) *session {
 // lanes are the ways of all kinds of records, in the order of their turns.
 func (s *session) lanes() []carrier {
 	return []carrier{
-		&s.events, &s.heavy, &s.distinct, &s.spreaders, &s.histogram, &s.health, &s.flows, &s.probes, &s.postcards,
+		&s.events, &s.culprits, &s.drops, &s.heavy, &s.distinct, &s.spreaders, &s.histogram, &s.health, &s.flows, &s.probes, &s.postcards,
 	}
 }
 

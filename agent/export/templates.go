@@ -16,6 +16,7 @@ type byFamily [3]*ipfix.Template
 type templates struct {
 	model                                              *ie.Model
 	postcard, answered, event, heavy, spreader, health byFamily
+	drop, culprit                                      byFamily
 	policyName, interfaceName, typeInfo, distinct      *ipfix.Template
 	selectionSequence, sequenceStats                   *ipfix.Template
 	exporterReliability, meterReliability              *ipfix.Template
@@ -49,6 +50,8 @@ func newTemplates(enterprise uint32) (*templates, error) {
 			t.heavy[f] = keep(records.HeavyFlowTemplate(m, f))
 			t.spreader[f] = keep(records.SpreaderTemplate(m, f))
 			t.health[f] = keep(records.TCPHealthTemplate(m, f))
+			t.drop[f] = keep(records.DropTemplate(m, f))
+			t.culprit[f] = keep(records.CulpritTemplate(m, f))
 		}
 		for _, f := range []records.Family{records.NoFlow, records.IPv4, records.IPv6} {
 			t.event[f] = keep(records.EventTemplate(m, f))

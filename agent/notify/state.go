@@ -42,6 +42,9 @@ func (n *Notifier) state(policy string, ev *Event) *yang.Event_State {
 		out.SourcePort, out.DestinationPort = ptr(ev.ID.SourcePort), ptr(ev.ID.DestinationPort)
 		out.Protocol = ptr(ev.ID.Protocol)
 	}
+	if ev.DropReason != "" {
+		out.DropReason, out.DropLocation = ptr(ev.DropReason), ptr(ev.DropLocation)
+	}
 	culprits(out, &ev.Event)
 	return out
 }

@@ -278,50 +278,52 @@ const (
 	OpenifitTypes_DATA_ELEMENT_BUFFER_OCCUPANCY E_OpenifitTypes_DATA_ELEMENT = 1
 	// OpenifitTypes_DATA_ELEMENT_CHECKSUM_COMPLEMENT corresponds to the value CHECKSUM_COMPLEMENT of OpenifitTypes_DATA_ELEMENT
 	OpenifitTypes_DATA_ELEMENT_CHECKSUM_COMPLEMENT E_OpenifitTypes_DATA_ELEMENT = 2
+	// OpenifitTypes_DATA_ELEMENT_DROPS corresponds to the value DROPS of OpenifitTypes_DATA_ELEMENT
+	OpenifitTypes_DATA_ELEMENT_DROPS E_OpenifitTypes_DATA_ELEMENT = 3
 	// OpenifitTypes_DATA_ELEMENT_EGRESS_INTERFACE corresponds to the value EGRESS_INTERFACE of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_EGRESS_INTERFACE E_OpenifitTypes_DATA_ELEMENT = 3
+	OpenifitTypes_DATA_ELEMENT_EGRESS_INTERFACE E_OpenifitTypes_DATA_ELEMENT = 4
 	// OpenifitTypes_DATA_ELEMENT_EGRESS_MTU corresponds to the value EGRESS_MTU of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_EGRESS_MTU E_OpenifitTypes_DATA_ELEMENT = 4
+	OpenifitTypes_DATA_ELEMENT_EGRESS_MTU E_OpenifitTypes_DATA_ELEMENT = 5
 	// OpenifitTypes_DATA_ELEMENT_EGRESS_TIMESTAMP corresponds to the value EGRESS_TIMESTAMP of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_EGRESS_TIMESTAMP E_OpenifitTypes_DATA_ELEMENT = 5
+	OpenifitTypes_DATA_ELEMENT_EGRESS_TIMESTAMP E_OpenifitTypes_DATA_ELEMENT = 6
 	// OpenifitTypes_DATA_ELEMENT_FLOW_KEYS corresponds to the value FLOW_KEYS of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_FLOW_KEYS E_OpenifitTypes_DATA_ELEMENT = 6
+	OpenifitTypes_DATA_ELEMENT_FLOW_KEYS E_OpenifitTypes_DATA_ELEMENT = 7
 	// OpenifitTypes_DATA_ELEMENT_FLOW_TIMES corresponds to the value FLOW_TIMES of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_FLOW_TIMES E_OpenifitTypes_DATA_ELEMENT = 7
+	OpenifitTypes_DATA_ELEMENT_FLOW_TIMES E_OpenifitTypes_DATA_ELEMENT = 8
 	// OpenifitTypes_DATA_ELEMENT_HEADER_SECTION corresponds to the value HEADER_SECTION of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_HEADER_SECTION E_OpenifitTypes_DATA_ELEMENT = 8
+	OpenifitTypes_DATA_ELEMENT_HEADER_SECTION E_OpenifitTypes_DATA_ELEMENT = 9
 	// OpenifitTypes_DATA_ELEMENT_INGRESS_INTERFACE corresponds to the value INGRESS_INTERFACE of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_INGRESS_INTERFACE E_OpenifitTypes_DATA_ELEMENT = 9
+	OpenifitTypes_DATA_ELEMENT_INGRESS_INTERFACE E_OpenifitTypes_DATA_ELEMENT = 10
 	// OpenifitTypes_DATA_ELEMENT_INGRESS_MTU corresponds to the value INGRESS_MTU of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_INGRESS_MTU E_OpenifitTypes_DATA_ELEMENT = 10
+	OpenifitTypes_DATA_ELEMENT_INGRESS_MTU E_OpenifitTypes_DATA_ELEMENT = 11
 	// OpenifitTypes_DATA_ELEMENT_INGRESS_TIMESTAMP corresponds to the value INGRESS_TIMESTAMP of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_INGRESS_TIMESTAMP E_OpenifitTypes_DATA_ELEMENT = 11
+	OpenifitTypes_DATA_ELEMENT_INGRESS_TIMESTAMP E_OpenifitTypes_DATA_ELEMENT = 12
 	// OpenifitTypes_DATA_ELEMENT_NAMESPACE_DATA corresponds to the value NAMESPACE_DATA of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_NAMESPACE_DATA E_OpenifitTypes_DATA_ELEMENT = 12
+	OpenifitTypes_DATA_ELEMENT_NAMESPACE_DATA E_OpenifitTypes_DATA_ELEMENT = 13
 	// OpenifitTypes_DATA_ELEMENT_NODE_ID corresponds to the value NODE_ID of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_NODE_ID E_OpenifitTypes_DATA_ELEMENT = 13
+	OpenifitTypes_DATA_ELEMENT_NODE_ID E_OpenifitTypes_DATA_ELEMENT = 14
 	// OpenifitTypes_DATA_ELEMENT_OCTET_COUNT corresponds to the value OCTET_COUNT of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_OCTET_COUNT E_OpenifitTypes_DATA_ELEMENT = 14
+	OpenifitTypes_DATA_ELEMENT_OCTET_COUNT E_OpenifitTypes_DATA_ELEMENT = 15
 	// OpenifitTypes_DATA_ELEMENT_OPAQUE_STATE_SNAPSHOT corresponds to the value OPAQUE_STATE_SNAPSHOT of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_OPAQUE_STATE_SNAPSHOT E_OpenifitTypes_DATA_ELEMENT = 15
+	OpenifitTypes_DATA_ELEMENT_OPAQUE_STATE_SNAPSHOT E_OpenifitTypes_DATA_ELEMENT = 16
 	// OpenifitTypes_DATA_ELEMENT_PACKET_COUNT corresponds to the value PACKET_COUNT of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_PACKET_COUNT E_OpenifitTypes_DATA_ELEMENT = 16
+	OpenifitTypes_DATA_ELEMENT_PACKET_COUNT E_OpenifitTypes_DATA_ELEMENT = 17
 	// OpenifitTypes_DATA_ELEMENT_PACKET_ID corresponds to the value PACKET_ID of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_PACKET_ID E_OpenifitTypes_DATA_ELEMENT = 17
+	OpenifitTypes_DATA_ELEMENT_PACKET_ID E_OpenifitTypes_DATA_ELEMENT = 18
 	// OpenifitTypes_DATA_ELEMENT_PACKET_LENGTH corresponds to the value PACKET_LENGTH of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_PACKET_LENGTH E_OpenifitTypes_DATA_ELEMENT = 18
+	OpenifitTypes_DATA_ELEMENT_PACKET_LENGTH E_OpenifitTypes_DATA_ELEMENT = 19
 	// OpenifitTypes_DATA_ELEMENT_QUEUE_DEPTH corresponds to the value QUEUE_DEPTH of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_QUEUE_DEPTH E_OpenifitTypes_DATA_ELEMENT = 19
+	OpenifitTypes_DATA_ELEMENT_QUEUE_DEPTH E_OpenifitTypes_DATA_ELEMENT = 20
 	// OpenifitTypes_DATA_ELEMENT_TCP_FLAGS corresponds to the value TCP_FLAGS of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TCP_FLAGS E_OpenifitTypes_DATA_ELEMENT = 20
+	OpenifitTypes_DATA_ELEMENT_TCP_FLAGS E_OpenifitTypes_DATA_ELEMENT = 21
 	// OpenifitTypes_DATA_ELEMENT_TCP_HEALTH corresponds to the value TCP_HEALTH of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TCP_HEALTH E_OpenifitTypes_DATA_ELEMENT = 21
+	OpenifitTypes_DATA_ELEMENT_TCP_HEALTH E_OpenifitTypes_DATA_ELEMENT = 22
 	// OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY corresponds to the value TRANSIT_DELAY of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY E_OpenifitTypes_DATA_ELEMENT = 22
+	OpenifitTypes_DATA_ELEMENT_TRANSIT_DELAY E_OpenifitTypes_DATA_ELEMENT = 23
 	// OpenifitTypes_DATA_ELEMENT_TTL corresponds to the value TTL of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TTL E_OpenifitTypes_DATA_ELEMENT = 23
+	OpenifitTypes_DATA_ELEMENT_TTL E_OpenifitTypes_DATA_ELEMENT = 24
 	// OpenifitTypes_DATA_ELEMENT_TTL_RANGE corresponds to the value TTL_RANGE of OpenifitTypes_DATA_ELEMENT
-	OpenifitTypes_DATA_ELEMENT_TTL_RANGE E_OpenifitTypes_DATA_ELEMENT = 24
+	OpenifitTypes_DATA_ELEMENT_TTL_RANGE E_OpenifitTypes_DATA_ELEMENT = 25
 )
 
 // E_OpenifitTypes_Direction is a derived int64 type which is used to represent

@@ -109,6 +109,8 @@ type (
 	Policy_Sketch_Config                                   = OpenifitAgent_Ifit_Policies_Policy_Sketch_Config
 	Policy_State                                           = OpenifitAgent_Ifit_Policies_Policy_State
 	Policy_State_Distinct                                  = OpenifitAgent_Ifit_Policies_Policy_State_Distinct
+	Policy_State_Drop                                      = OpenifitAgent_Ifit_Policies_Policy_State_Drops_Drop
+	Policy_State_Drops                                     = OpenifitAgent_Ifit_Policies_Policy_State_Drops
 	Policy_State_HeavyFlow                                 = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows_HeavyFlow
 	Policy_State_HeavyFlows                                = OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows
 	Policy_State_Histogram                                 = OpenifitAgent_Ifit_Policies_Policy_State_Histograms_Histogram
@@ -125,6 +127,8 @@ type (
 	Policy_State_Spreader                                  = OpenifitAgent_Ifit_Policies_Policy_State_Spreaders_Spreader
 	Policy_State_Spreaders                                 = OpenifitAgent_Ifit_Policies_Policy_State_Spreaders
 	Policy_State_TcpHealth                                 = OpenifitAgent_Ifit_Policies_Policy_State_TcpHealth
+	Policy_State_TriggerCounters                           = OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters
+	Policy_State_TriggerCounters_Trigger                   = OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters_Trigger
 	Policy_Trigger                                         = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger
 	Policy_Trigger_Action                                  = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Actions_Action
 	Policy_Trigger_Action_Config                           = OpenifitAgent_Ifit_Policies_Policy_Triggers_Trigger_Actions_Action_Config
@@ -155,6 +159,7 @@ type (
 	State_Capabilities_Clock                               = OpenifitAgent_Ifit_State_Capabilities_Clock
 	State_Capabilities_KernelFeature                       = OpenifitAgent_Ifit_State_Capabilities_KernelFeatures_KernelFeature
 	State_Capabilities_KernelFeatures                      = OpenifitAgent_Ifit_State_Capabilities_KernelFeatures
+	State_DropMonitor                                      = OpenifitAgent_Ifit_State_DropMonitor
 	State_TelemetryOverhead                                = OpenifitAgent_Ifit_State_TelemetryOverhead
 	TECHNIQUE                                              = E_OpenifitTypes_TECHNIQUE
 	TcpFlag                                                = E_OpenifitTypes_TcpFlag
@@ -202,6 +207,7 @@ const (
 	Computing_UNSET                          = OpenifitTypes_Computing_UNSET
 	DATA_ELEMENT_BUFFER_OCCUPANCY            = OpenifitTypes_DATA_ELEMENT_BUFFER_OCCUPANCY
 	DATA_ELEMENT_CHECKSUM_COMPLEMENT         = OpenifitTypes_DATA_ELEMENT_CHECKSUM_COMPLEMENT
+	DATA_ELEMENT_DROPS                       = OpenifitTypes_DATA_ELEMENT_DROPS
 	DATA_ELEMENT_EGRESS_INTERFACE            = OpenifitTypes_DATA_ELEMENT_EGRESS_INTERFACE
 	DATA_ELEMENT_EGRESS_MTU                  = OpenifitTypes_DATA_ELEMENT_EGRESS_MTU
 	DATA_ELEMENT_EGRESS_TIMESTAMP            = OpenifitTypes_DATA_ELEMENT_EGRESS_TIMESTAMP

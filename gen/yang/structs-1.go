@@ -1089,6 +1089,8 @@ type OpenifitAgent_Ifit_Events_Event_State struct {
 	DestinationAddress       *string                                         `path:"destination-address" module:"openifit-agent"`
 	DestinationPort          *uint16                                         `path:"destination-port" module:"openifit-agent"`
 	Direction                E_OpenifitTypes_Direction                       `path:"direction" module:"openifit-agent"`
+	DropLocation             *string                                         `path:"drop-location" module:"openifit-agent"`
+	DropReason               *string                                         `path:"drop-reason" module:"openifit-agent"`
 	EgressInterface          *uint32                                         `path:"egress-interface" module:"openifit-agent"`
 	EventState               E_OpenifitTypes_EventState                      `path:"event-state" module:"openifit-agent"`
 	Generation               *uint32                                         `path:"generation" module:"openifit-agent"`
@@ -1181,6 +1183,38 @@ func (t *OpenifitAgent_Ifit_Events_Event_State) GetDirection() E_OpenifitTypes_D
 		return 0
 	}
 	return t.Direction
+}
+
+// GetDropLocation retrieves the value of the leaf DropLocation from the OpenifitAgent_Ifit_Events_Event_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if DropLocation is set, it can
+// safely use t.GetDropLocation() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.DropLocation == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State) GetDropLocation() string {
+	if t == nil || t.DropLocation == nil {
+		return ""
+	}
+	return *t.DropLocation
+}
+
+// GetDropReason retrieves the value of the leaf DropReason from the OpenifitAgent_Ifit_Events_Event_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if DropReason is set, it can
+// safely use t.GetDropReason() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.DropReason == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Events_Event_State) GetDropReason() string {
+	if t == nil || t.DropReason == nil {
+		return ""
+	}
+	return *t.DropReason
 }
 
 // GetEgressInterface retrieves the value of the leaf EgressInterface from the OpenifitAgent_Ifit_Events_Event_State

@@ -1522,51 +1522,53 @@ func (*OpenifitAgent_Ifit_Policies_Policy_Sketch_Config) ΛBelongingModule() str
 
 // OpenifitAgent_Ifit_Policies_Policy_State represents the /openifit-agent/ifit/policies/policy/state YANG schema element.
 type OpenifitAgent_Ifit_Policies_Policy_State struct {
-	DeclinedDataElement   []E_OpenifitTypes_DATA_ELEMENT                        `path:"declined-data-element" module:"openifit-agent"`
-	Description           *string                                               `path:"description" module:"openifit-agent"`
-	Distinct              *OpenifitAgent_Ifit_Policies_Policy_State_Distinct    `path:"distinct" module:"openifit-agent"`
-	Enabled               *bool                                                 `path:"enabled" module:"openifit-agent"`
-	Events                *uint64                                               `path:"events" module:"openifit-agent"`
-	EventsDropped         *uint64                                               `path:"events-dropped" module:"openifit-agent"`
-	ExpiresAt             *uint64                                               `path:"expires-at" module:"openifit-agent"`
-	FlowsRefused          *uint64                                               `path:"flows-refused" module:"openifit-agent"`
-	Generation            *uint32                                               `path:"generation" module:"openifit-agent"`
-	HeavyFlows            *OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows  `path:"heavy-flows" module:"openifit-agent"`
-	Histograms            *OpenifitAgent_Ifit_Policies_Policy_State_Histograms  `path:"histograms" module:"openifit-agent"`
-	Id                    *uint32                                               `path:"id" module:"openifit-agent"`
-	LastError             *string                                               `path:"last-error" module:"openifit-agent"`
-	LeaseExpiresAt        *uint64                                               `path:"lease-expires-at" module:"openifit-agent"`
-	Lifetime              *uint32                                               `path:"lifetime" module:"openifit-agent"`
-	LocalOriginated       *bool                                                 `path:"local-originated" module:"openifit-agent"`
-	Name                  *string                                               `path:"name" module:"openifit-agent"`
-	OctetsObserved        *uint64                                               `path:"octets-observed" module:"openifit-agent"`
-	OperStatus            E_OpenifitTypes_PolicyOperStatus                      `path:"oper-status" module:"openifit-agent"`
-	Owner                 *string                                               `path:"owner" module:"openifit-agent"`
-	PacketsLimited        *uint64                                               `path:"packets-limited" module:"openifit-agent"`
-	PacketsMarked         *uint64                                               `path:"packets-marked" module:"openifit-agent"`
-	PacketsNotHashed      *uint64                                               `path:"packets-not-hashed" module:"openifit-agent"`
-	PacketsObserved       *uint64                                               `path:"packets-observed" module:"openifit-agent"`
-	PacketsSelected       *uint64                                               `path:"packets-selected" module:"openifit-agent"`
-	PacketsUnmarked       *uint64                                               `path:"packets-unmarked" module:"openifit-agent"`
-	Postcards             *uint64                                               `path:"postcards" module:"openifit-agent"`
-	PostcardsLimited      *uint64                                               `path:"postcards-limited" module:"openifit-agent"`
-	PostcardsLost         *uint64                                               `path:"postcards-lost" module:"openifit-agent"`
-	Priority              *uint16                                               `path:"priority" module:"openifit-agent"`
-	Probe                 *string                                               `path:"probe" module:"openifit-agent"`
-	ProbeValues           *OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues `path:"probe-values" module:"openifit-agent"`
-	Programs              *OpenifitAgent_Ifit_Policies_Policy_State_Programs    `path:"programs" module:"openifit-agent"`
-	Reactions             *OpenifitAgent_Ifit_Policies_Policy_State_Reactions   `path:"reactions" module:"openifit-agent"`
-	ReactionsBegun        *uint64                                               `path:"reactions-begun" module:"openifit-agent"`
-	RecordsDropped        *uint64                                               `path:"records-dropped" module:"openifit-agent"`
-	RecordsExported       *uint64                                               `path:"records-exported" module:"openifit-agent"`
-	Role                  []E_OpenifitTypes_NodeRole                            `path:"role" module:"openifit-agent"`
-	SamplesLost           *uint64                                               `path:"samples-lost" module:"openifit-agent"`
-	SelectionFlowsRefused *uint64                                               `path:"selection-flows-refused" module:"openifit-agent"`
-	Skips                 *OpenifitAgent_Ifit_Policies_Policy_State_Skips       `path:"skips" module:"openifit-agent"`
-	Spreaders             *OpenifitAgent_Ifit_Policies_Policy_State_Spreaders   `path:"spreaders" module:"openifit-agent"`
-	SuperPacketsSkipped   *uint64                                               `path:"super-packets-skipped" module:"openifit-agent"`
-	TcpHealth             *OpenifitAgent_Ifit_Policies_Policy_State_TcpHealth   `path:"tcp-health" module:"openifit-agent"`
-	Technique             E_OpenifitTypes_TECHNIQUE                             `path:"technique" module:"openifit-agent"`
+	DeclinedDataElement   []E_OpenifitTypes_DATA_ELEMENT                            `path:"declined-data-element" module:"openifit-agent"`
+	Description           *string                                                   `path:"description" module:"openifit-agent"`
+	Distinct              *OpenifitAgent_Ifit_Policies_Policy_State_Distinct        `path:"distinct" module:"openifit-agent"`
+	Drops                 *OpenifitAgent_Ifit_Policies_Policy_State_Drops           `path:"drops" module:"openifit-agent"`
+	Enabled               *bool                                                     `path:"enabled" module:"openifit-agent"`
+	Events                *uint64                                                   `path:"events" module:"openifit-agent"`
+	EventsDropped         *uint64                                                   `path:"events-dropped" module:"openifit-agent"`
+	ExpiresAt             *uint64                                                   `path:"expires-at" module:"openifit-agent"`
+	FlowsRefused          *uint64                                                   `path:"flows-refused" module:"openifit-agent"`
+	Generation            *uint32                                                   `path:"generation" module:"openifit-agent"`
+	HeavyFlows            *OpenifitAgent_Ifit_Policies_Policy_State_HeavyFlows      `path:"heavy-flows" module:"openifit-agent"`
+	Histograms            *OpenifitAgent_Ifit_Policies_Policy_State_Histograms      `path:"histograms" module:"openifit-agent"`
+	Id                    *uint32                                                   `path:"id" module:"openifit-agent"`
+	LastError             *string                                                   `path:"last-error" module:"openifit-agent"`
+	LeaseExpiresAt        *uint64                                                   `path:"lease-expires-at" module:"openifit-agent"`
+	Lifetime              *uint32                                                   `path:"lifetime" module:"openifit-agent"`
+	LocalOriginated       *bool                                                     `path:"local-originated" module:"openifit-agent"`
+	Name                  *string                                                   `path:"name" module:"openifit-agent"`
+	OctetsObserved        *uint64                                                   `path:"octets-observed" module:"openifit-agent"`
+	OperStatus            E_OpenifitTypes_PolicyOperStatus                          `path:"oper-status" module:"openifit-agent"`
+	Owner                 *string                                                   `path:"owner" module:"openifit-agent"`
+	PacketsLimited        *uint64                                                   `path:"packets-limited" module:"openifit-agent"`
+	PacketsMarked         *uint64                                                   `path:"packets-marked" module:"openifit-agent"`
+	PacketsNotHashed      *uint64                                                   `path:"packets-not-hashed" module:"openifit-agent"`
+	PacketsObserved       *uint64                                                   `path:"packets-observed" module:"openifit-agent"`
+	PacketsSelected       *uint64                                                   `path:"packets-selected" module:"openifit-agent"`
+	PacketsUnmarked       *uint64                                                   `path:"packets-unmarked" module:"openifit-agent"`
+	Postcards             *uint64                                                   `path:"postcards" module:"openifit-agent"`
+	PostcardsLimited      *uint64                                                   `path:"postcards-limited" module:"openifit-agent"`
+	PostcardsLost         *uint64                                                   `path:"postcards-lost" module:"openifit-agent"`
+	Priority              *uint16                                                   `path:"priority" module:"openifit-agent"`
+	Probe                 *string                                                   `path:"probe" module:"openifit-agent"`
+	ProbeValues           *OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues     `path:"probe-values" module:"openifit-agent"`
+	Programs              *OpenifitAgent_Ifit_Policies_Policy_State_Programs        `path:"programs" module:"openifit-agent"`
+	Reactions             *OpenifitAgent_Ifit_Policies_Policy_State_Reactions       `path:"reactions" module:"openifit-agent"`
+	ReactionsBegun        *uint64                                                   `path:"reactions-begun" module:"openifit-agent"`
+	RecordsDropped        *uint64                                                   `path:"records-dropped" module:"openifit-agent"`
+	RecordsExported       *uint64                                                   `path:"records-exported" module:"openifit-agent"`
+	Role                  []E_OpenifitTypes_NodeRole                                `path:"role" module:"openifit-agent"`
+	SamplesLost           *uint64                                                   `path:"samples-lost" module:"openifit-agent"`
+	SelectionFlowsRefused *uint64                                                   `path:"selection-flows-refused" module:"openifit-agent"`
+	Skips                 *OpenifitAgent_Ifit_Policies_Policy_State_Skips           `path:"skips" module:"openifit-agent"`
+	Spreaders             *OpenifitAgent_Ifit_Policies_Policy_State_Spreaders       `path:"spreaders" module:"openifit-agent"`
+	SuperPacketsSkipped   *uint64                                                   `path:"super-packets-skipped" module:"openifit-agent"`
+	TcpHealth             *OpenifitAgent_Ifit_Policies_Policy_State_TcpHealth       `path:"tcp-health" module:"openifit-agent"`
+	Technique             E_OpenifitTypes_TECHNIQUE                                 `path:"technique" module:"openifit-agent"`
+	TriggerCounters       *OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters `path:"trigger-counters" module:"openifit-agent"`
 }
 
 // IsYANGGoStruct ensures that OpenifitAgent_Ifit_Policies_Policy_State implements the yang.GoStruct
@@ -1582,6 +1584,16 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateDistinct() *Openif
 	}
 	t.Distinct = &OpenifitAgent_Ifit_Policies_Policy_State_Distinct{}
 	return t.Distinct
+}
+
+// GetOrCreateDrops retrieves the value of the Drops field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateDrops() *OpenifitAgent_Ifit_Policies_Policy_State_Drops {
+	if t.Drops != nil {
+		return t.Drops
+	}
+	t.Drops = &OpenifitAgent_Ifit_Policies_Policy_State_Drops{}
+	return t.Drops
 }
 
 // GetOrCreateHeavyFlows retrieves the value of the HeavyFlows field
@@ -1664,12 +1676,32 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateTcpHealth() *Openi
 	return t.TcpHealth
 }
 
+// GetOrCreateTriggerCounters retrieves the value of the TriggerCounters field
+// or returns the existing field if it already exists.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetOrCreateTriggerCounters() *OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters {
+	if t.TriggerCounters != nil {
+		return t.TriggerCounters
+	}
+	t.TriggerCounters = &OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters{}
+	return t.TriggerCounters
+}
+
 // GetDistinct returns the value of the Distinct struct pointer
 // from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field Distinct is nil, nil
 // is returned such that the Get* methods can be safely chained.
 func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetDistinct() *OpenifitAgent_Ifit_Policies_Policy_State_Distinct {
 	if t != nil && t.Distinct != nil {
 		return t.Distinct
+	}
+	return nil
+}
+
+// GetDrops returns the value of the Drops struct pointer
+// from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field Drops is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetDrops() *OpenifitAgent_Ifit_Policies_Policy_State_Drops {
+	if t != nil && t.Drops != nil {
+		return t.Drops
 	}
 	return nil
 }
@@ -1750,6 +1782,16 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSpreaders() *OpenifitAgent
 func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetTcpHealth() *OpenifitAgent_Ifit_Policies_Policy_State_TcpHealth {
 	if t != nil && t.TcpHealth != nil {
 		return t.TcpHealth
+	}
+	return nil
+}
+
+// GetTriggerCounters returns the value of the TriggerCounters struct pointer
+// from OpenifitAgent_Ifit_Policies_Policy_State. If the receiver or the field TriggerCounters is nil, nil
+// is returned such that the Get* methods can be safely chained.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetTriggerCounters() *OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters {
+	if t != nil && t.TriggerCounters != nil {
+		return t.TriggerCounters
 	}
 	return nil
 }

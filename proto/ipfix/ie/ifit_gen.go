@@ -34,6 +34,9 @@ const (
 	IfitTcpControlBitsAbsent             Private = 51
 	IfitEcnCodepoints                    Private = 52
 	IfitFragmentMatch                    Private = 53
+	IfitDropReason                       Private = 60
+	IfitDropLocation                     Private = 61
+	IfitCulpritRank                      Private = 62
 	IfitTcpRetransmittedPacketTotalCount Private = 80
 	IfitTcpRetransmittedOctetTotalCount  Private = 81
 	IfitTcpOutOfOrderPacketTotalCount    Private = 82
@@ -98,6 +101,9 @@ var ifit = table{
 		51:  {ID: 51, Name: "ifitTcpControlBitsAbsent", Type: TypeUnsigned16, Semantics: SemanticsFlags},
 		52:  {ID: 52, Name: "ifitEcnCodepoints", Type: TypeUnsigned8, Semantics: SemanticsFlags},
 		53:  {ID: 53, Name: "ifitFragmentMatch", Type: TypeUnsigned8, Semantics: SemanticsFlags},
+		60:  {ID: 60, Name: "ifitDropReason", Type: TypeString},
+		61:  {ID: 61, Name: "ifitDropLocation", Type: TypeString},
+		62:  {ID: 62, Name: "ifitCulpritRank", Type: TypeUnsigned32, Semantics: SemanticsQuantity},
 		80:  {ID: 80, Name: "ifitTcpRetransmittedPacketTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
 		81:  {ID: 81, Name: "ifitTcpRetransmittedOctetTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsOctets},
 		82:  {ID: 82, Name: "ifitTcpOutOfOrderPacketTotalCount", Type: TypeUnsigned64, Semantics: SemanticsTotalCounter, Units: UnitsPackets},
@@ -130,9 +136,9 @@ var ifit = table{
 		130: {ID: 130, Name: "ifitProbeAnswer", Type: TypeUnsigned64, Semantics: SemanticsQuantity},
 	},
 	byName: []uint16{
-		122, 120, 121, 52, 22, 10, 11, 12, 14, 13, 24, 53, 16, 25, 109, 103,
-		104, 100, 102, 101, 105, 106, 107, 108, 9, 3, 17, 2, 1, 15, 26, 19,
-		20, 18, 130, 23, 50, 123, 51, 84, 83, 89, 82, 88, 85, 81, 80, 91,
-		90, 94, 92, 93, 87, 86, 6, 5, 4, 8, 7, 21,
+		62, 122, 120, 121, 61, 60, 52, 22, 10, 11, 12, 14, 13, 24, 53, 16,
+		25, 109, 103, 104, 100, 102, 101, 105, 106, 107, 108, 9, 3, 17, 2, 1,
+		15, 26, 19, 20, 18, 130, 23, 50, 123, 51, 84, 83, 89, 82, 88, 85,
+		81, 80, 91, 90, 94, 92, 93, 87, 86, 6, 5, 4, 8, 7, 21,
 	},
 }

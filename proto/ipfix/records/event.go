@@ -74,6 +74,10 @@ type Event struct {
 	PreviousHopLimit         uint8  `ipfix:"ifitPreviousHopLimit"`
 	// Trigger is its name in the policy.
 	Trigger string `ipfix:"ifitTriggerName"`
+	// DropReason and DropLocation tell of the last packet of a PACKET_DROP why
+	// and where it was dropped, as those of a Drop do; else they are empty.
+	DropReason   string `ipfix:"ifitDropReason"`
+	DropLocation string `ipfix:"ifitDropLocation"`
 	// Tuple of the flow, zero for events about none.
 	Tuple
 }
@@ -85,5 +89,6 @@ func EventTemplate(m *ie.Model, family Family) (*ipfix.Template, error) {
 		"ifitEventMetric", "ifitEventState", "ifitEventValue", "ifitEventThreshold",
 		"ingressInterface", "egressInterface", "ipTTL",
 		"ifitPreviousIngressInterface", "ifitPreviousEgressInterface", "ifitPreviousHopLimit", "ifitTriggerName",
+		"ifitDropReason", "ifitDropLocation",
 	}, tupleFields(family))
 }

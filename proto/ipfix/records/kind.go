@@ -29,6 +29,8 @@ const (
 	KindTypeInformation
 	KindTCPHealth
 	KindHistogram
+	KindDrop
+	KindCulprit
 	kinds
 )
 
@@ -36,7 +38,7 @@ var kindNames = [kinds]string{
 	"other", "flow", "postcard", "event", "heavy flow", "distinct", "spreader", "policy name", "interface name",
 	"exporter reliability", "meter reliability", "meter statistics",
 	"selector", "selection sequence", "sequence statistics", "type information",
-	"TCP health", "histogram",
+	"TCP health", "histogram", "drop", "culprit",
 }
 
 func (k Kind) String() string {
@@ -59,6 +61,8 @@ var marks = []struct {
 	{KindHistogram, false, []string{"ifitPolicyId", "ifitHistogramBuckets"}},
 	{KindDistinct, false, []string{"ifitDistinctFlows"}},
 	{KindSpreader, false, []string{"ifitSpreaderRank"}},
+	{KindDrop, false, []string{"ifitDropReason", "droppedPacketDeltaCount"}},
+	{KindCulprit, false, []string{"ifitCulpritRank"}},
 	{KindFlow, false, []string{"packetDeltaCount"}},
 	{KindFlow, false, []string{"octetDeltaCount"}},
 	{KindPolicyName, true, []string{"ifitPolicyId", "ifitPolicyName"}},

@@ -26,6 +26,8 @@ type Visitor struct {
 	TypeInformation     func(ipfix.Header, *TypeInformation)
 	TCPHealth           func(ipfix.Header, *TCPHealth)
 	Histogram           func(ipfix.Header, *Histogram)
+	Drop                func(ipfix.Header, *Drop)
+	Culprit             func(ipfix.Header, *Culprit)
 	// Other takes what this package does not read.
 	Other func(*ipfix.Record)
 }
@@ -74,6 +76,8 @@ func NewReader(v Visitor) (*Reader, error) {
 	bind(r, &err, KindTypeInformation, v.TypeInformation)
 	bind(r, &err, KindTCPHealth, v.TCPHealth)
 	bind(r, &err, KindHistogram, v.Histogram)
+	bind(r, &err, KindDrop, v.Drop)
+	bind(r, &err, KindCulprit, v.Culprit)
 	if v.Other != nil {
 		r.byKind[KindOther] = func(rec *ipfix.Record) error {
 			v.Other(rec)
