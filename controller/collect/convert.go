@@ -2,6 +2,7 @@ package collect
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -39,9 +40,27 @@ func eventsOf(node string, list *yang.Events, names *inventory.Snapshot, now tim
 			e.Now = way(node, names, s.GetIngressInterface(), s.GetEgressInterface(), s.GetHopLimit())
 			e.Before = way(node, names, s.GetPreviousIngressInterface(), s.GetPreviousEgressInterface(), s.GetPreviousHopLimit())
 		}
+		e.Drop = measure.Drop{Reason: s.GetDropReason(), Location: s.GetDropLocation()}
+		e.Culprits = culpritsOf(s.GetCulprits())
 		out = append(out, e)
 	}
 	slices.SortFunc(out, func(a, b measure.Event) int { return cmp.Compare(a.NodeID, b.NodeID) })
+	return out
+}
+
+// culpritsOf returns the flows of a burst by rank.
+func culpritsOf(in *yang.Event_State_Culprits) []measure.Culprit {
+	if in == nil {
+		return nil
+	}
+	var out []measure.Culprit
+	for _, rank := range slices.Sorted(maps.Keys(in.Culprit)) {
+		c := in.Culprit[rank]
+		out = append(out, measure.Culprit{
+			Flow:   flowKeys(c.GetSourceAddress(), c.GetDestinationAddress(), c.GetSourcePort(), c.GetDestinationPort(), c.GetProtocol()),
+			Octets: c.GetOctets(),
+		})
+	}
 	return out
 }
 

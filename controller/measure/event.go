@@ -13,8 +13,12 @@ const (
 // Metrics of events, as the model's identities.
 const (
 	TransitDelay = "TRANSIT_DELAY"
+	QueueDepth   = "QUEUE_DEPTH"
+	PacketDrop   = "PACKET_DROP"
 	PathChange   = "PATH_CHANGE"
 	NewFlow      = "NEW_FLOW"
+	FlowRate     = "FLOW_RATE"
+	Microburst   = "MICROBURST"
 )
 
 // Event is what a node's trigger reported over gNMI with mutual TLS. Nothing
@@ -33,12 +37,17 @@ type Event struct {
 	Direction  string `json:"direction,omitempty"`
 	// Flow is zero when the event concerns no flow.
 	Flow Flow `json:"flow,omitzero"`
-	// Value and Threshold are in the metric's unit: nanoseconds for delays.
+	// Value and Threshold are in the metric's unit: nanoseconds for delays,
+	// octets for queues and bursts, octets per second for rates, packets per
+	// second for drops.
 	Value     uint64 `json:"value"`
 	Threshold uint64 `json:"threshold"`
 	// Now and Before are set by PATH_CHANGE.
 	Now    Way `json:"now,omitzero"`
 	Before Way `json:"before,omitzero"`
+	// Drop is set by PACKET_DROP, Culprits by MICROBURST, the largest first.
+	Drop     Drop      `json:"drop,omitzero"`
+	Culprits []Culprit `json:"culprits,omitempty"`
 	// Time is the node's clock, Received the controller's; UNIX nanoseconds.
 	Time     int64 `json:"time"`
 	Received int64 `json:"received"`
@@ -51,4 +60,16 @@ type Way struct {
 	Ingress  string `json:"ingress,omitempty"`
 	Egress   string `json:"egress,omitempty"`
 	HopLimit uint8  `json:"hop-limit,omitempty"`
+}
+
+// Drop tells why and where a node dropped the last packet.
+type Drop struct {
+	Reason   string `json:"reason,omitempty"`
+	Location string `json:"location,omitempty"`
+}
+
+// Culprit is a flow with what it had of the millisecond of a burst.
+type Culprit struct {
+	Flow   Flow   `json:"flow"`
+	Octets uint64 `json:"octets"`
 }

@@ -92,6 +92,12 @@ func event(e *measure.Event) *openifitv1.Event {
 			OldHopLimit: uint32(e.Before.HopLimit), NewHopLimit: uint32(e.Now.HopLimit),
 		}
 	}
+	if e.Drop != (measure.Drop{}) {
+		out.Drop = &openifitv1.Drop{Reason: e.Drop.Reason, Location: e.Drop.Location}
+	}
+	for _, c := range e.Culprits {
+		out.Culprits = append(out.Culprits, &openifitv1.Culprit{Key: tuple(c.Flow), Octets: c.Octets})
+	}
 	return out
 }
 
@@ -102,7 +108,7 @@ func unit(metric string) string {
 	case "QUEUE_DEPTH", "MICROBURST":
 		return "octets"
 	case "PACKET_DROP":
-		return "packets"
+		return "packets/s"
 	case "FLOW_RATE":
 		return "octets/s"
 	}

@@ -7,7 +7,7 @@ import "github.com/openifit/openifit/gen/yang"
 func (p *Policy) PerFlow(trigger string) bool {
 	t := p.tree.GetTriggers().GetTrigger(trigger).GetConfig()
 	switch t.GetMetric() {
-	case yang.METRIC_PATH_CHANGE, yang.METRIC_NEW_FLOW:
+	case yang.METRIC_PATH_CHANGE, yang.METRIC_NEW_FLOW, yang.METRIC_FLOW_RATE:
 		return true
 	}
 	return t.GetScope() == yang.TriggerScope_FLOW

@@ -206,7 +206,7 @@ func (e *Engine) adapt(spec *ebpf.CollectionSpec) error {
 }
 
 // unknownCall is the number of no helper.
-const unknownCall = 1<<27
+const unknownCall = 1 << 27
 
 // poison makes the calls that belong to features unknown to this kernel as
 // well, so that doing without is what it is on a kernel that lacks them: a

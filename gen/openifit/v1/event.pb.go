@@ -33,7 +33,7 @@ const (
 	EventMetric_EVENT_METRIC_PATH_DELAY EventMetric = 2
 	// Backlog of an interface's queue; value in octets.
 	EventMetric_EVENT_METRIC_QUEUE_DEPTH EventMetric = 3
-	// Packets dropped by the kernel; value in packets.
+	// Packets dropped by the kernel; value in packets per second. See drop.
 	EventMetric_EVENT_METRIC_PACKET_DROP EventMetric = 4
 	// A flow's ingress interface, egress interface or hop limit changed; see path_change.
 	EventMetric_EVENT_METRIC_PATH_CHANGE EventMetric = 5
@@ -41,6 +41,8 @@ const (
 	EventMetric_EVENT_METRIC_NEW_FLOW EventMetric = 6
 	// Rate of a flow; value in octets/s.
 	EventMetric_EVENT_METRIC_FLOW_RATE EventMetric = 7
+	// Octets within a millisecond at an interface; value in octets. See culprits.
+	EventMetric_EVENT_METRIC_MICROBURST EventMetric = 8
 )
 
 // Enum value maps for EventMetric.
@@ -54,6 +56,7 @@ var (
 		5: "EVENT_METRIC_PATH_CHANGE",
 		6: "EVENT_METRIC_NEW_FLOW",
 		7: "EVENT_METRIC_FLOW_RATE",
+		8: "EVENT_METRIC_MICROBURST",
 	}
 	EventMetric_value = map[string]int32{
 		"EVENT_METRIC_UNSPECIFIED":   0,
@@ -64,6 +67,7 @@ var (
 		"EVENT_METRIC_PATH_CHANGE":   5,
 		"EVENT_METRIC_NEW_FLOW":      6,
 		"EVENT_METRIC_FLOW_RATE":     7,
+		"EVENT_METRIC_MICROBURST":    8,
 	}
 )
 
@@ -242,6 +246,116 @@ func (x *PathChange) GetNewHopLimit() uint32 {
 	return 0
 }
 
+// Drop tells why and where a node dropped a packet.
+type Drop struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kernel's name of the reason.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The function of the kernel that dropped it.
+	Location      string `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drop) Reset() {
+	*x = Drop{}
+	mi := &file_openifit_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drop) ProtoMessage() {}
+
+func (x *Drop) ProtoReflect() protoreflect.Message {
+	mi := &file_openifit_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drop.ProtoReflect.Descriptor instead.
+func (*Drop) Descriptor() ([]byte, []int) {
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Drop) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Drop) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+// Culprit is one of the flows that filled a millisecond.
+type Culprit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The flow.
+	Key *FlowKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Octets within the millisecond, never less than the true value.
+	Octets        uint64 `protobuf:"varint,2,opt,name=octets,proto3" json:"octets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Culprit) Reset() {
+	*x = Culprit{}
+	mi := &file_openifit_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Culprit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Culprit) ProtoMessage() {}
+
+func (x *Culprit) ProtoReflect() protoreflect.Message {
+	mi := &file_openifit_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Culprit.ProtoReflect.Descriptor instead.
+func (*Culprit) Descriptor() ([]byte, []int) {
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Culprit) GetKey() *FlowKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Culprit) GetOctets() uint64 {
+	if x != nil {
+		return x.Octets
+	}
+	return 0
+}
+
 // Event reported by a node.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -280,14 +394,18 @@ type Event struct {
 	// When the controller received it.
 	ReceivedAtUnixNs int64 `protobuf:"varint,17,opt,name=received_at_unix_ns,json=receivedAtUnixNs,proto3" json:"received_at_unix_ns,omitempty"`
 	// How it was received; only an authenticated event can cause a decision.
-	Provenance    Provenance `protobuf:"varint,18,opt,name=provenance,proto3,enum=openifit.v1.Provenance" json:"provenance,omitempty"`
+	Provenance Provenance `protobuf:"varint,18,opt,name=provenance,proto3,enum=openifit.v1.Provenance" json:"provenance,omitempty"`
+	// The last packet of a PACKET_DROP.
+	Drop *Drop `protobuf:"bytes,19,opt,name=drop,proto3" json:"drop,omitempty"`
+	// Flows of a MICROBURST, the largest first.
+	Culprits      []*Culprit `protobuf:"bytes,20,rep,name=culprits,proto3" json:"culprits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_openifit_v1_event_proto_msgTypes[1]
+	mi := &file_openifit_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +417,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_openifit_v1_event_proto_msgTypes[1]
+	mi := &file_openifit_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +430,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_openifit_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Event) GetId() uint64 {
@@ -441,6 +559,20 @@ func (x *Event) GetProvenance() Provenance {
 	return Provenance_PROVENANCE_UNSPECIFIED
 }
 
+func (x *Event) GetDrop() *Drop {
+	if x != nil {
+		return x.Drop
+	}
+	return nil
+}
+
+func (x *Event) GetCulprits() []*Culprit {
+	if x != nil {
+		return x.Culprits
+	}
+	return nil
+}
+
 // EventFilter selects events; every field that is set must match.
 type EventFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -460,7 +592,7 @@ type EventFilter struct {
 
 func (x *EventFilter) Reset() {
 	*x = EventFilter{}
-	mi := &file_openifit_v1_event_proto_msgTypes[2]
+	mi := &file_openifit_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +604,7 @@ func (x *EventFilter) String() string {
 func (*EventFilter) ProtoMessage() {}
 
 func (x *EventFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_openifit_v1_event_proto_msgTypes[2]
+	mi := &file_openifit_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +617,7 @@ func (x *EventFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventFilter.ProtoReflect.Descriptor instead.
 func (*EventFilter) Descriptor() ([]byte, []int) {
-	return file_openifit_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EventFilter) GetNode() string {
@@ -536,7 +668,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_openifit_v1_event_proto_msgTypes[3]
+	mi := &file_openifit_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +680,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_openifit_v1_event_proto_msgTypes[3]
+	mi := &file_openifit_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +693,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_openifit_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListEventsRequest) GetFilter() *EventFilter {
@@ -591,7 +723,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_openifit_v1_event_proto_msgTypes[4]
+	mi := &file_openifit_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +735,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_openifit_v1_event_proto_msgTypes[4]
+	mi := &file_openifit_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +748,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_openifit_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -644,7 +776,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_openifit_v1_event_proto_msgTypes[5]
+	mi := &file_openifit_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +788,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_openifit_v1_event_proto_msgTypes[5]
+	mi := &file_openifit_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +801,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_openifit_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WatchEventsRequest) GetFilter() *EventFilter {
@@ -692,7 +824,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_openifit_v1_event_proto_msgTypes[6]
+	mi := &file_openifit_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +836,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_openifit_v1_event_proto_msgTypes[6]
+	mi := &file_openifit_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +849,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_openifit_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_openifit_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchEventsResponse) GetEvent() *Event {
@@ -746,7 +878,13 @@ const file_openifit_v1_event_proto_rawDesc = "" +
 	"\x14old_egress_interface\x18\x03 \x01(\tR\x12oldEgressInterface\x120\n" +
 	"\x14new_egress_interface\x18\x04 \x01(\tR\x12newEgressInterface\x12\"\n" +
 	"\rold_hop_limit\x18\x05 \x01(\rR\voldHopLimit\x12\"\n" +
-	"\rnew_hop_limit\x18\x06 \x01(\rR\vnewHopLimit\"\xa2\x05\n" +
+	"\rnew_hop_limit\x18\x06 \x01(\rR\vnewHopLimit\":\n" +
+	"\x04Drop\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1a\n" +
+	"\blocation\x18\x02 \x01(\tR\blocation\"I\n" +
+	"\aCulprit\x12&\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.openifit.v1.FlowKeyR\x03key\x12\x16\n" +
+	"\x06octets\x18\x02 \x01(\x04R\x06octets\"\xfb\x05\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\"\n" +
@@ -774,7 +912,9 @@ const file_openifit_v1_event_proto_rawDesc = "" +
 	"\x13received_at_unix_ns\x18\x11 \x01(\x03R\x10receivedAtUnixNs\x127\n" +
 	"\n" +
 	"provenance\x18\x12 \x01(\x0e2\x17.openifit.v1.ProvenanceR\n" +
-	"provenance\"\xc3\x01\n" +
+	"provenance\x12%\n" +
+	"\x04drop\x18\x13 \x01(\v2\x11.openifit.v1.DropR\x04drop\x120\n" +
+	"\bculprits\x18\x14 \x03(\v2\x14.openifit.v1.CulpritR\bculprits\"\xc3\x01\n" +
 	"\vEventFilter\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06policy\x18\x02 \x01(\tR\x06policy\x122\n" +
@@ -792,7 +932,7 @@ const file_openifit_v1_event_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\v2\x18.openifit.v1.EventFilterR\x06filter\"Y\n" +
 	"\x13WatchEventsResponse\x12(\n" +
 	"\x05event\x18\x01 \x01(\v2\x12.openifit.v1.EventR\x05event\x12\x18\n" +
-	"\adropped\x18\x02 \x01(\x04R\adropped*\xf9\x01\n" +
+	"\adropped\x18\x02 \x01(\x04R\adropped*\x96\x02\n" +
 	"\vEventMetric\x12\x1c\n" +
 	"\x18EVENT_METRIC_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aEVENT_METRIC_TRANSIT_DELAY\x10\x01\x12\x1b\n" +
@@ -801,7 +941,8 @@ const file_openifit_v1_event_proto_rawDesc = "" +
 	"\x18EVENT_METRIC_PACKET_DROP\x10\x04\x12\x1c\n" +
 	"\x18EVENT_METRIC_PATH_CHANGE\x10\x05\x12\x19\n" +
 	"\x15EVENT_METRIC_NEW_FLOW\x10\x06\x12\x1a\n" +
-	"\x16EVENT_METRIC_FLOW_RATE\x10\a*s\n" +
+	"\x16EVENT_METRIC_FLOW_RATE\x10\a\x12\x1b\n" +
+	"\x17EVENT_METRIC_MICROBURST\x10\b*s\n" +
 	"\n" +
 	"EventPhase\x12\x1b\n" +
 	"\x17EVENT_PHASE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -826,42 +967,47 @@ func file_openifit_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_openifit_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_openifit_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_openifit_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_openifit_v1_event_proto_goTypes = []any{
 	(EventMetric)(0),            // 0: openifit.v1.EventMetric
 	(EventPhase)(0),             // 1: openifit.v1.EventPhase
 	(*PathChange)(nil),          // 2: openifit.v1.PathChange
-	(*Event)(nil),               // 3: openifit.v1.Event
-	(*EventFilter)(nil),         // 4: openifit.v1.EventFilter
-	(*ListEventsRequest)(nil),   // 5: openifit.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),  // 6: openifit.v1.ListEventsResponse
-	(*WatchEventsRequest)(nil),  // 7: openifit.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil), // 8: openifit.v1.WatchEventsResponse
-	(*ObservationPoint)(nil),    // 9: openifit.v1.ObservationPoint
-	(*FlowKey)(nil),             // 10: openifit.v1.FlowKey
-	(Provenance)(0),             // 11: openifit.v1.Provenance
+	(*Drop)(nil),                // 3: openifit.v1.Drop
+	(*Culprit)(nil),             // 4: openifit.v1.Culprit
+	(*Event)(nil),               // 5: openifit.v1.Event
+	(*EventFilter)(nil),         // 6: openifit.v1.EventFilter
+	(*ListEventsRequest)(nil),   // 7: openifit.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),  // 8: openifit.v1.ListEventsResponse
+	(*WatchEventsRequest)(nil),  // 9: openifit.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil), // 10: openifit.v1.WatchEventsResponse
+	(*FlowKey)(nil),             // 11: openifit.v1.FlowKey
+	(*ObservationPoint)(nil),    // 12: openifit.v1.ObservationPoint
+	(Provenance)(0),             // 13: openifit.v1.Provenance
 }
 var file_openifit_v1_event_proto_depIdxs = []int32{
-	0,  // 0: openifit.v1.Event.metric:type_name -> openifit.v1.EventMetric
-	1,  // 1: openifit.v1.Event.phase:type_name -> openifit.v1.EventPhase
-	9,  // 2: openifit.v1.Event.observation_point:type_name -> openifit.v1.ObservationPoint
-	10, // 3: openifit.v1.Event.key:type_name -> openifit.v1.FlowKey
-	2,  // 4: openifit.v1.Event.path_change:type_name -> openifit.v1.PathChange
-	11, // 5: openifit.v1.Event.provenance:type_name -> openifit.v1.Provenance
-	0,  // 6: openifit.v1.EventFilter.metrics:type_name -> openifit.v1.EventMetric
-	4,  // 7: openifit.v1.ListEventsRequest.filter:type_name -> openifit.v1.EventFilter
-	3,  // 8: openifit.v1.ListEventsResponse.events:type_name -> openifit.v1.Event
-	4,  // 9: openifit.v1.WatchEventsRequest.filter:type_name -> openifit.v1.EventFilter
-	3,  // 10: openifit.v1.WatchEventsResponse.event:type_name -> openifit.v1.Event
-	5,  // 11: openifit.v1.EventService.ListEvents:input_type -> openifit.v1.ListEventsRequest
-	7,  // 12: openifit.v1.EventService.WatchEvents:input_type -> openifit.v1.WatchEventsRequest
-	6,  // 13: openifit.v1.EventService.ListEvents:output_type -> openifit.v1.ListEventsResponse
-	8,  // 14: openifit.v1.EventService.WatchEvents:output_type -> openifit.v1.WatchEventsResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 0: openifit.v1.Culprit.key:type_name -> openifit.v1.FlowKey
+	0,  // 1: openifit.v1.Event.metric:type_name -> openifit.v1.EventMetric
+	1,  // 2: openifit.v1.Event.phase:type_name -> openifit.v1.EventPhase
+	12, // 3: openifit.v1.Event.observation_point:type_name -> openifit.v1.ObservationPoint
+	11, // 4: openifit.v1.Event.key:type_name -> openifit.v1.FlowKey
+	2,  // 5: openifit.v1.Event.path_change:type_name -> openifit.v1.PathChange
+	13, // 6: openifit.v1.Event.provenance:type_name -> openifit.v1.Provenance
+	3,  // 7: openifit.v1.Event.drop:type_name -> openifit.v1.Drop
+	4,  // 8: openifit.v1.Event.culprits:type_name -> openifit.v1.Culprit
+	0,  // 9: openifit.v1.EventFilter.metrics:type_name -> openifit.v1.EventMetric
+	6,  // 10: openifit.v1.ListEventsRequest.filter:type_name -> openifit.v1.EventFilter
+	5,  // 11: openifit.v1.ListEventsResponse.events:type_name -> openifit.v1.Event
+	6,  // 12: openifit.v1.WatchEventsRequest.filter:type_name -> openifit.v1.EventFilter
+	5,  // 13: openifit.v1.WatchEventsResponse.event:type_name -> openifit.v1.Event
+	7,  // 14: openifit.v1.EventService.ListEvents:input_type -> openifit.v1.ListEventsRequest
+	9,  // 15: openifit.v1.EventService.WatchEvents:input_type -> openifit.v1.WatchEventsRequest
+	8,  // 16: openifit.v1.EventService.ListEvents:output_type -> openifit.v1.ListEventsResponse
+	10, // 17: openifit.v1.EventService.WatchEvents:output_type -> openifit.v1.WatchEventsResponse
+	16, // [16:18] is the sub-list for method output_type
+	14, // [14:16] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_openifit_v1_event_proto_init() }
@@ -870,14 +1016,14 @@ func file_openifit_v1_event_proto_init() {
 		return
 	}
 	file_openifit_v1_types_proto_init()
-	file_openifit_v1_event_proto_msgTypes[2].OneofWrappers = []any{}
+	file_openifit_v1_event_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_openifit_v1_event_proto_rawDesc), len(file_openifit_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

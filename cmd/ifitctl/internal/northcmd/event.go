@@ -3,6 +3,7 @@ package northcmd
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -77,11 +78,11 @@ func (n *noun) listEvents(cmd *cobra.Command, q *openifitv1.ListEventsRequest, o
 }
 
 func eventRows(events []*openifitv1.Event) output.Rows {
-	rows := output.Rows{Titles: []string{"ID", "TIME", "POINT", "METRIC", "STATE", "VALUE", "THRESHOLD", "POLICY", "FLOW", "WAY"}}
+	rows := output.Rows{Titles: []string{"ID", "TIME", "POINT", "METRIC", "STATE", "VALUE", "THRESHOLD", "POLICY", "FLOW", "DETAIL"}}
 	for _, e := range events {
 		rows.Add(e.GetId(), timeText(e.GetTimeUnixNs()), pointText(e.GetObservationPoint()), enumText(e.GetMetric(), "EVENT_METRIC_"),
 			enumText(e.GetPhase(), "EVENT_PHASE_"), valueText(e.GetValue(), e.GetUnit()), valueText(e.GetThreshold(), e.GetUnit()),
-			e.GetPolicy(), flowText(e.GetKey()), wayText(e.GetPathChange()))
+			e.GetPolicy(), flowText(e.GetKey()), detailText(e))
 	}
 	return rows
 }
@@ -92,7 +93,31 @@ func eventLine(e *openifitv1.Event) string {
 		return fmt.Sprintf("%s %-14s %s %s: %s", timeText(e.GetTimeUnixNs()), pointText(e.GetObservationPoint()), what, flowText(e.GetKey()), wayText(e.GetPathChange()))
 	}
 	return fmt.Sprintf("%s %-14s %s %s %s (threshold %s) %s", timeText(e.GetTimeUnixNs()), pointText(e.GetObservationPoint()), what,
-		enumText(e.GetPhase(), "EVENT_PHASE_"), valueText(e.GetValue(), e.GetUnit()), valueText(e.GetThreshold(), e.GetUnit()), flowText(e.GetKey()))
+		enumText(e.GetPhase(), "EVENT_PHASE_"), valueText(e.GetValue(), e.GetUnit()), valueText(e.GetThreshold(), e.GetUnit()), flowText(e.GetKey())) + detailSuffix(e)
+}
+
+// detailText tells what an event says beyond its value.
+func detailText(e *openifitv1.Event) string {
+	switch {
+	case e.GetPathChange() != nil:
+		return wayText(e.GetPathChange())
+	case e.GetDrop() != nil:
+		return fmt.Sprintf("%s in %s", e.GetDrop().GetReason(), orDash(e.GetDrop().GetLocation()))
+	case len(e.GetCulprits()) > 0:
+		var flows []string
+		for _, c := range e.GetCulprits() {
+			flows = append(flows, fmt.Sprintf("%s %s octets", flowText(c.GetKey()), countText(float64(c.GetOctets()))))
+		}
+		return strings.Join(flows, ", ")
+	}
+	return "-"
+}
+
+func detailSuffix(e *openifitv1.Event) string {
+	if d := detailText(e); d != "-" {
+		return ": " + d
+	}
+	return ""
 }
 
 func valueText(v float64, unit string) string {
