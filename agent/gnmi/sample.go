@@ -64,7 +64,7 @@ func (s *sampler) sample(sub *subscriber) error {
 			return true
 		}
 		last, known := s.note(p, v)
-		return !suppress || !known || !last.value.Equal(v)
+		return !suppress && !v.Bulky() || !known || !last.value.Equal(v)
 	})
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *sampler) note(p schema.Path, v schema.Value) (sample, bool) {
 	h := p.Hash()
 	last, known := s.sent[h]
 	next := sample{path: p, round: s.round}
-	if s.suppress {
+	if s.suppress || v.Bulky() {
 		next.value = v
 	}
 	s.sent[h] = next

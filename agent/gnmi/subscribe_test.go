@@ -333,6 +333,30 @@ func TestSampleSuppressed(t *testing.T) {
 	w.until(atX + `/state/octets-observed="1"`)
 }
 
+// An object is large: it is sent when it changes, whatever the interval.
+func TestSampleSendsObjectsOnce(t *testing.T) {
+	n := start(t)
+	at := "/ifit/probes/probe[name=p]/config"
+	n.mustSet(t, update(t, at, `{"name": "p", "object": "AAAA", "description": "one"}`))
+	w := n.subscribe(t, sample(t, at, 0))
+	has := func(got []string) bool {
+		return slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, at+"/object=") })
+	}
+	if first := w.sync(); !has(first) {
+		t.Errorf("first values %q", first)
+	}
+	for range 2 {
+		if got := w.next(); has(got) || len(got) == 0 {
+			t.Errorf("later values %q", got)
+		}
+	}
+	n.mustSet(t, update(t, at+"/object", `"BBBB"`))
+	for !has(w.next()) {
+		// A round may have begun before the Set; the test's own time bounds this.
+		continue
+	}
+}
+
 func TestHeartbeat(t *testing.T) {
 	n := start(t)
 	n.fill(t)

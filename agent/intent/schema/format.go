@@ -19,6 +19,10 @@ type Value struct {
 	v    reflect.Value
 }
 
+// Bulky reports whether the value is one that nobody wants twice, such as the
+// object of a probe.
+func (v Value) Bulky() bool { return v.node.Type.Kind == goyang.Ybinary }
+
 // Equal reports whether two values of the same leaf are equal.
 func (v Value) Equal(other Value) bool {
 	if v.v.IsValid() != other.v.IsValid() {
