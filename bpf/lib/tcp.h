@@ -561,9 +561,25 @@ static __noinline void count_for_policies(__u64 slots, const struct tcp_segment 
 }
 
 /*
- * Takes a TCP packet of the policies in slots into account. A global function,
- * which the verifier checks by itself. Returns 1 when there was no place for
- * its connection.
+ * Reads the segment of a packet for take_tcp; 0 when there is none to be read.
+ * Apart from it, because there is not stack enough for both under a program
+ * that does everything else as well.
+ */
+__noinline int read_tcp(struct __sk_buff *skb, struct packet *pkt)
+{
+	struct tcp_scratch *scratch;
+	__u32 zero = 0;
+
+	scratch = bpf_map_lookup_elem(&tcp_scratch, &zero);
+	if (!pkt || !scratch)
+		return 0;
+	return read_segment(skb, pkt, &scratch->seg);
+}
+
+/*
+ * Takes the segment that was read last, of the policies in slots, into account.
+ * A global function, which the verifier checks by itself. Returns 1 when there
+ * was no place for its connection.
  */
 __noinline int take_tcp(struct __sk_buff *skb, struct packet *pkt, __u64 slots, __u32 direction)
 {
@@ -579,8 +595,6 @@ __noinline int take_tcp(struct __sk_buff *skb, struct packet *pkt, __u64 slots, 
 	if (!pkt || !scratch)
 		return 0;
 	seg = &scratch->seg;
-	if (!read_segment(skb, pkt, seg))
-		return 0;
 	reversed = is_reversed(&pkt->key.id);
 	connection_of(&pkt->key.id, reversed, &scratch->id);
 	flow = bpf_map_lookup_elem(&tcp_flows, &scratch->id);
@@ -622,6 +636,7 @@ static __always_inline void watch_tcp(struct __sk_buff *skb, struct packet *pkt,
 
 	if (!ingress && !skb->ingress_ifindex)
 		slots &= point.tcp_local_mask;
-	if (slots && pkt->key.id.proto == IPPROTO_TCP && take_tcp(skb, pkt, slots, !ingress))
+	if (slots && pkt->key.id.proto == IPPROTO_TCP && read_tcp(skb, pkt) &&
+	    take_tcp(skb, pkt, slots, !ingress))
 		count->tcp_refused += pkt->segments;
 }

@@ -42,7 +42,23 @@ func kindsOfChange(pair *probetest.Pair) map[string]func(*plan.Plan) {
 	}
 	slow := watch
 	slow.Triggers = []plan.Trigger{{Name: "slow", Metric: flow.MetricTransitDelay, Raise: uint64(time.Hour), Clear: 1}}
+	rate := watch
+	rate.Triggers = []plan.Trigger{{Name: "rate", Metric: flow.MetricFlowRate, PerFlow: true, Raise: 1 << 40, Clear: 1}}
+	tcp := probetest.Metering(6, 1)
+	tcp.Actions |= plan.ActTCP
+	hashed, perFlow, inner := sampled, sampled, probetest.Metering(7, 1)
+	hashed.Select = plan.Selection{Algorithm: plan.SelectHashBOB, NumRanges: 1, Ranges: [plan.MaxHashRanges]plan.HashRange{{Min: 0, Max: 1 << 31}}}
+	perFlow.Select.PerFlow = true
+	inner.Inner = true
+	histogram := probetest.Metering(8, 1)
+	histogram.Actions |= plan.ActDelayHistogram
 	return map[string]func(*plan.Plan){
+		"flow rate":  also(rate),
+		"tcp":        also(tcp),
+		"hash":       also(hashed),
+		"per flow":   also(perFlow),
+		"inner":      also(inner),
+		"histogram":  func(p *plan.Plan) { p.Points = append(p.Points, pair.Egress(histogram)) },
 		"policy":     also(probetest.Metering(5, 1)),
 		"rules":      in(func(p *plan.Point) { p.Policies[0].Rules = rules }),
 		"generation": in(func(p *plan.Point) { p.Policies[0].Generation++ }),

@@ -91,7 +91,7 @@ func dpSwap() ([]Row, error) {
 		AtMost("dp-swap", float64(wrong), 0, "packets"),
 		AtLeast("dp-swap/packets", float64(s.Packets), 1e6, "packets"),
 		AtLeast("dp-swap/swaps", float64(s.Swaps), 1000, "swaps"),
-		AtLeast("dp-swap/kinds", float64(len(s.Kinds)), 12, "kinds"),
+		AtLeast("dp-swap/kinds", float64(len(s.Kinds)), 15, "kinds"),
 		{ID: "dp-swap/each", Value: float64(s.Least), Unit: "swaps", OK: true},
 		{ID: "dp-swap/time", Value: float64(s.PerSwap.Microseconds()) / 1000, Unit: "ms", OK: true},
 	}, nil

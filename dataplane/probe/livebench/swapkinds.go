@@ -14,7 +14,7 @@ import (
 type setting struct {
 	generation uint32
 	// second: there is another policy.
-	second, ruled, listed, faster, coarse, wide, large, marks, sketch, triggers bool
+	second, ruled, listed, faster, coarse, wide, large, marks, sketch, triggers, tcp, hash, inner bool
 	// again counts the agents that have taken the point over.
 	again int
 }
@@ -38,6 +38,9 @@ func swapKinds() []swapKind {
 		{"table size", func(s *setting) { toggle(&s.large) }},
 		{"marks", func(s *setting) { toggle(&s.marks) }},
 		{"sketch", func(s *setting) { toggle(&s.sketch) }},
+		{"tcp", func(s *setting) { toggle(&s.tcp) }},
+		{"hash selection", func(s *setting) { toggle(&s.hash) }},
+		{"inner header", func(s *setting) { toggle(&s.inner) }},
 		{"triggers", func(s *setting) { toggle(&s.triggers) }},
 		{"agent", func(s *setting) { s.again++ }},
 	}
@@ -79,6 +82,24 @@ func (s *setting) plan(at func(...plan.Policy) plan.Point) plan.Plan {
 		another := metering(1)
 		another.ID = 4
 		policies = append(policies, another)
+	}
+	if s.tcp {
+		policies = append(policies, plan.Policy{
+			PolicyRef: flow.PolicyRef{ID: 8, Generation: 1}, Name: "tcp", Actions: plan.ActMeter | plan.ActTCP, Keys: plan.Key5Tuple,
+		})
+	}
+	if s.hash {
+		hashed := metering(1)
+		hashed.ID = 9
+		hashed.Select = plan.Selection{
+			Algorithm: plan.SelectHashBOB, NumRanges: 1, Ranges: [plan.MaxHashRanges]plan.HashRange{{Min: 0, Max: 1 << 28}},
+		}
+		policies = append(policies, hashed)
+	}
+	if s.inner {
+		inner := metering(1)
+		inner.ID, inner.Inner = 10, true
+		policies = append(policies, inner)
 	}
 	if s.sketch {
 		policies = append(policies, plan.Policy{
