@@ -162,11 +162,13 @@ __noinline int draw_segments(__u32 threshold, __u32 segments)
 static __noinline __u32 hash_selected_flow(const struct packet *pkt, __u32 slot)
 {
 	__u32 a = BOB_GOLDEN, b = BOB_GOLDEN, c = live.selection[slot & (IFIT_POLICIES - 1)][0].initialiser;
-	struct ifit_flow_key flow = {};
-	const __u32 *in = (const __u32 *)&flow;
+	const struct ifit_flow_sequence *key = take_flow(pkt, slot);
+	const __u32 *in = (const __u32 *)key;
 
 	_Static_assert(FLOW_WORDS % 3 == 0, "rounds");
-	flow_of(pkt, point.slot[slot & (IFIT_POLICIES - 1)].flow_fields, &flow);
+	_Static_assert(__builtin_offsetof(struct ifit_flow_sequence, flow) == 0, "flow");
+	if (!key)
+		return 0;
 #pragma unroll
 	for (__u32 i = 0; i < FLOW_WORDS; i += 3) {
 		a += in[i];

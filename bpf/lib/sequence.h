@@ -77,23 +77,45 @@ static __always_inline void flow_of(const struct packet *pkt, __u32 fields, stru
 /* Not on the stack: there is no place left beneath all the callers. */
 static const __u64 new_sequence[sizeof(struct ifit_sequence) / sizeof(__u64)];
 
+/* The key of the flow at hand: too large for the stack of a program with everything on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ifit_flow_sequence);
+} flow_at_hand SEC(".maps");
+
+/* Writes the packet's flow there as the policy sees it, and zero beside it. */
+static __always_inline struct ifit_flow_sequence *take_flow(const struct packet *pkt, __u32 slot)
+{
+	__u32 zero = 0;
+	struct ifit_flow_sequence *key = bpf_map_lookup_elem(&flow_at_hand, &zero);
+
+	if (!key)
+		return NULL;
+	__builtin_memset(key, 0, sizeof(*key));
+	flow_of(pkt, point.slot[slot & (IFIT_POLICIES - 1)].flow_fields, &key->flow);
+	return key;
+}
+
 /* The count of the packet's flow; NULL when there is no place for another one. */
 static __noinline struct ifit_sequence *flow_sequence(const struct packet *pkt, __u32 slot, __u32 pair)
 {
-	struct ifit_flow_sequence key = {
-		.policy = point.slot[slot & (IFIT_POLICIES - 1)].policy,
-		.series = live.selection[slot & (IFIT_POLICIES - 1)][pair & 1].series,
-		.ifindex = point.ifindex,
-		.direction = point.direction,
-	};
+	struct ifit_flow_sequence *key = take_flow(pkt, slot);
 	struct ifit_sequence *sequence;
 
-	flow_of(pkt, point.slot[slot & (IFIT_POLICIES - 1)].flow_fields, &key.flow);
-	sequence = bpf_map_lookup_elem(&flow_sequences, &key);
+	if (!key)
+		return NULL;
+	slot &= IFIT_POLICIES - 1;
+	key->policy = point.slot[slot].policy;
+	key->series = live.selection[slot][pair & 1].series;
+	key->ifindex = point.ifindex;
+	key->direction = point.direction;
+	sequence = bpf_map_lookup_elem(&flow_sequences, key);
 	if (!sequence) {
 		/* Another CPU may be first, hence the look-up after it. */
-		bpf_map_update_elem(&flow_sequences, &key, new_sequence, BPF_NOEXIST);
-		sequence = bpf_map_lookup_elem(&flow_sequences, &key);
+		bpf_map_update_elem(&flow_sequences, key, new_sequence, BPF_NOEXIST);
+		sequence = bpf_map_lookup_elem(&flow_sequences, key);
 	}
 	if (sequence)
 		sequence->used = pkt->now >> USED_SHIFT;

@@ -766,6 +766,7 @@ const (
 	BPFMapDestinationPorts  = "destination_ports"
 	BPFMapDestinationRanges = "destination_ranges"
 	BPFMapEvents            = "events"
+	BPFMapFlowAtHand        = "flow_at_hand"
 	BPFMapFlowList          = "flow_list"
 	BPFMapFlowSequences     = "flow_sequences"
 	BPFMapFlowStates        = "flow_states"
@@ -860,6 +861,7 @@ type BPFMapSpecs struct {
 	DestinationPorts  *ebpf.MapSpec `ebpf:"destination_ports"`
 	DestinationRanges *ebpf.MapSpec `ebpf:"destination_ranges"`
 	Events            *ebpf.MapSpec `ebpf:"events"`
+	FlowAtHand        *ebpf.MapSpec `ebpf:"flow_at_hand"`
 	FlowList          *ebpf.MapSpec `ebpf:"flow_list"`
 	FlowSequences     *ebpf.MapSpec `ebpf:"flow_sequences"`
 	FlowStates        *ebpf.MapSpec `ebpf:"flow_states"`
@@ -924,6 +926,7 @@ type BPFMaps struct {
 	DestinationPorts  *ebpf.Map `ebpf:"destination_ports"`
 	DestinationRanges *ebpf.Map `ebpf:"destination_ranges"`
 	Events            *ebpf.Map `ebpf:"events"`
+	FlowAtHand        *ebpf.Map `ebpf:"flow_at_hand"`
 	FlowList          *ebpf.Map `ebpf:"flow_list"`
 	FlowSequences     *ebpf.Map `ebpf:"flow_sequences"`
 	FlowStates        *ebpf.Map `ebpf:"flow_states"`
@@ -961,6 +964,7 @@ func (m *BPFMaps) Close() error {
 		m.DestinationPorts,
 		m.DestinationRanges,
 		m.Events,
+		m.FlowAtHand,
 		m.FlowList,
 		m.FlowSequences,
 		m.FlowStates,
