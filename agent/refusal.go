@@ -45,6 +45,9 @@ func refuse(err error) error {
 // refuseProbes makes a refusal of what the engine said.
 func refuseProbes(err error) error {
 	r := &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
+	if errors.Is(err, probe.ErrNoDrops) {
+		r.code, r.err = codes.FailedPrecondition, err
+	}
 	var layout *probe.LayoutError
 	if errors.As(err, &layout) {
 		// Nothing about the configuration is wrong.

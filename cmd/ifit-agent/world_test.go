@@ -292,6 +292,7 @@ type collecting struct {
 	records []records.Flow
 	cards   []records.Postcard
 	events  []records.Event
+	drops   []records.Drop
 	errs    []error
 	session *ipfix.Session
 	reader  *records.Reader
@@ -305,6 +306,7 @@ func (w *world) collect(t testing.TB, port int) *collecting {
 		Flow:     func(_ ipfix.Header, f *records.Flow) { c.add(f) },
 		Postcard: func(_ ipfix.Header, p *records.Postcard) { c.cards = append(c.cards, *p) },
 		Event:    func(_ ipfix.Header, e *records.Event) { c.events = append(c.events, *e) },
+		Drop:     func(_ ipfix.Header, d *records.Drop) { c.drops = append(c.drops, *d) },
 	}); err != nil {
 		t.Fatal(err)
 	}

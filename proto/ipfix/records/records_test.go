@@ -96,6 +96,7 @@ func TestRoundTrip(t *testing.T) {
 		ID: 1 << 50, Time: start, Origin: origin, Metric: records.PathChange, State: records.Momentary,
 		Value: 1, Threshold: 2, IngressInterface: 3, EgressInterface: 4, HopLimit: 60,
 		PreviousIngressInterface: 5, PreviousEgressInterface: 6, PreviousHopLimit: 61, Trigger: "slow", Tuple: v4,
+		DropReason: "QDISC_DROP", DropLocation: "__dev_queue_xmit",
 	}
 	heavy := records.HeavyFlow{Origin: origin, Tuple: v4, Rank: 1, Octets: 10, Packets: 2, Start: start, End: start + 5}
 
@@ -104,6 +105,8 @@ func TestRoundTrip(t *testing.T) {
 	events := func(v *records.Visitor, f func(ipfix.Header, *records.Event)) { v.Event = f }
 	heavies := func(v *records.Visitor, f func(ipfix.Header, *records.HeavyFlow)) { v.HeavyFlow = f }
 
+	drops := func(v *records.Visitor, f func(ipfix.Header, *records.Drop)) { v.Drop = f }
+	culprits := func(v *records.Visitor, f func(ipfix.Header, *records.Culprit)) { v.Culprit = f }
 	spreaders := func(v *records.Visitor, f func(ipfix.Header, *records.Spreader)) { v.Spreader = f }
 	distinct := func(v *records.Visitor, f func(ipfix.Header, *records.Distinct)) { v.Distinct = f }
 	t.Run("distinct", func(t *testing.T) {
@@ -124,6 +127,13 @@ func TestRoundTrip(t *testing.T) {
 			through(t, tmpl, err, events, event)
 			tmpl, err = records.HeavyFlowTemplate(model, family)
 			through(t, tmpl, err, heavies, heavy)
+			tmpl, err = records.DropTemplate(model, family)
+			through(t, tmpl, err, drops, records.Drop{
+				Origin: origin, Tuple: tuple, IngressInterface: 2, EgressInterface: 3, Packets: 7, Octets: 1 << 40, Start: start, End: start + 5,
+				Status: records.DroppedUnroutable, Reason: "IP_INNOROUTES", Location: "ip_error",
+			})
+			tmpl, err = records.CulpritTemplate(model, family)
+			through(t, tmpl, err, culprits, records.Culprit{Event: 1 << 50, Origin: origin, Tuple: tuple, Rank: 8, Octets: 125_000})
 			tmpl, err = records.SpreaderTemplate(model, family)
 			through(t, tmpl, err, spreaders, records.Spreader{Origin: origin, Rank: 1, Source: tuple.Source, Destinations: 900, Start: start, End: start + 5})
 		})

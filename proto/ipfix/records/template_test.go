@@ -103,10 +103,24 @@ func TestPrivateRecordsNeedAnEnterpriseNumber(t *testing.T) {
 		"postcard":    func() (*ipfix.Template, error) { return records.PostcardTemplate(none, records.IPv4) },
 		"event":       func() (*ipfix.Template, error) { return records.EventTemplate(none, records.NoFlow) },
 		"heavy flow":  func() (*ipfix.Template, error) { return records.HeavyFlowTemplate(none, records.IPv6) },
+		"drop":        func() (*ipfix.Template, error) { return records.DropTemplate(none, records.IPv4) },
+		"culprit":     func() (*ipfix.Template, error) { return records.CulpritTemplate(none, records.IPv6) },
 		"policy name": func() (*ipfix.Template, error) { return records.PolicyNameTemplate(none) },
 	} {
 		if _, err := make(); err == nil || !strings.Contains(err.Error(), "needs an enterprise number") {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestForwardingStatus(t *testing.T) {
+	for reason, want := range map[string]records.ForwardingStatus{
+		"": 128, "NOT_SPECIFIED": 128, "SUBSYSTEM_3_REASON_1": 128, "QDISC_DROP": 128,
+		"NETFILTER_DROP": 129, "TC_EGRESS": 130, "IP_INNOROUTES": 131, "NEIGH_FAILED": 132, "PKT_TOO_BIG": 133,
+		"UDP_CSUM": 134, "PKT_TOO_SMALL": 135, "IP_INHDR": 136, "IP_RPFILTER": 140, "SOCKET_RCVBUFF": 141, "DEV_READY": 142,
+	} {
+		if got := records.StatusOf(reason); got != want {
+			t.Errorf("%s is %d, want %d", reason, got, want)
 		}
 	}
 }
