@@ -44,7 +44,9 @@ type Config struct {
 	// InitialConfig is a file with the value of /ifit, in JSON_IETF, for an
 	// agent that has no configuration yet; empty for no such file.
 	InitialConfig string
-	Log           *slog.Logger
+	// Without names kernel features to do without although they are there.
+	Without []string
+	Log     *slog.Logger
 }
 
 // Agent is all that runs on a node. It works in the network namespace of the
@@ -58,6 +60,7 @@ type Agent struct {
 	counters *counters
 	drainer  *drainer
 	exporter *export.Process
+	budget   budget
 	tasks    []task
 }
 
@@ -68,7 +71,9 @@ func New(ctx context.Context, cfg Config) (_ *Agent, err error) {
 		return nil, err
 	}
 	a := &Agent{log: cfg.Log}
-	if a.engine, err = probe.Open(probe.Config{PinDir: cfg.PinDir, ReplacePins: cfg.ReplacePins, Log: cfg.Log}); err != nil {
+	if a.engine, err = probe.Open(probe.Config{
+		PinDir: cfg.PinDir, ReplacePins: cfg.ReplacePins, Without: cfg.Without, Log: cfg.Log,
+	}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -105,7 +110,7 @@ func (a *Agent) assemble(cfg Config) error {
 		return err
 	}
 	store := state.New(started, int(saved.Snapshot().Root.GetLimits().GetConfig().GetMaxEvents()))
-	store.SetNode(func(n *yang.State) { showNode(n, started) })
+	store.SetNode(func(n *yang.State) { showNode(n, started, a.engine.Features()) })
 
 	k := &kernel{engine: a.engine, log: a.log}
 	var scratch records.Flow
@@ -154,14 +159,25 @@ func (a *Agent) assemble(cfg Config) error {
 		k.forget()
 		lease.renew(now.result)
 		reaction.configure(now.result)
+		reaction.throttle.configure(now.result.Limits.CPUPercent, now.result.Policies)
+		if err := a.budget.configure(now.result.Limits); err != nil {
+			a.log.Error("the limit on processor time covers the agent alone", "error", err)
+		}
 		a.drainer.configure(now.result)
 		count.keep(numbers(now.snapshot))
 	}
-	cost := &overhead{sample: (&costs{a.exporter, current, k, count}).read}
-	(&readers{
+	cost := &overhead{
+		sample:   (&costs{exporter: a.exporter, current: current, kernel: k, counters: count}).read,
+		measured: reaction.throttle.measured,
+	}
+	apply.cost = cost
+	watch := &guard{engine: a.engine, log: a.log}
+	reading := &readers{
 		current: current, kernel: k, meter: a.meter, counters: count, drainer: a.drainer,
 		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction, probes: shown, losses: loss,
-	}).register(store)
+		guard: watch,
+	}
+	reading.register(store)
 
 	a.server, err = gnmi.New(gnmi.Options{
 		Schema: model, Intent: saved, State: store, Applier: apply, Log: a.log, Now: time.Now,
@@ -170,6 +186,7 @@ func (a *Agent) assemble(cfg Config) error {
 		return err
 	}
 	reaction.apply = a.server.React
+	reading.panics = a.server.Panics
 	samples, err := a.sampleTasks(apply.notifier)
 	if err != nil {
 		return err
@@ -178,7 +195,7 @@ func (a *Agent) assemble(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost, reaction, a.custom,
+	a.tasks = append(samples, listen, lifetimes{a.server}, a.drainer, lease, heavy, cost, reaction, a.custom, watch,
 		&linkWatch{changed: func(again bool) error { return a.followLinks(current(), again) }, log: a.log})
 	return nil
 }
@@ -219,6 +236,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.drainer.losses.cache.Flush()
 	stop()
 	err = errors.Join(err, <-exported)
+	err = errors.Join(err, a.budget.close())
 	if cerr := a.custom.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("detach uploaded probes: %w", cerr))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/openifit/openifit/agent/notify"
 	"github.com/openifit/openifit/agent/state"
 	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/dataplane/probe/custom"
 )
@@ -32,6 +33,11 @@ type applied struct {
 	links    links
 	// uploads are the probes that operators brought, by name.
 	uploads map[string]*upload
+}
+
+// observes tells whether there is a point in the plan.
+func (a *applied) observes(id plan.PointID) bool {
+	return slices.ContainsFunc(a.result.Plan.Points, func(p plan.Point) bool { return p.ID == id })
 }
 
 // policy finds a policy by name.
@@ -67,6 +73,8 @@ type applier struct {
 	notifier *notify.Notifier
 	losses   *losses
 	store    *state.Store
+	// cost knows what telemetry costs now.
+	cost *overhead
 	// drain takes the flow records out of the kernel, outside of its turn.
 	drain func()
 	// follow is called with each configuration that has come into force.
@@ -115,12 +123,13 @@ func (a *applier) prepare(next *intent.Snapshot) (*change, error) {
 	}
 	result, err := a.compiler.Compile(compile.Input{
 		Tree: next.Root, Refs: refs, Reactions: reactions, Probes: compilable(found), Links: l.byName(),
+		NoTimestamps: !a.engine.Has(probe.FeatureTimestamp), NoStatistics: !a.engine.Has(probe.FeatureStatistics),
 	})
 	if err != nil {
 		return nil, refuse(err)
 	}
 	c.next.result = result
-	if err := errors.Join(c.misnamed(), c.declined(), c.missing(), c.baseless(), c.rerouted()); err != nil {
+	if err := errors.Join(c.misnamed(), c.declined(), c.missing(), c.baseless(), c.rerouted(), c.fits(), c.affordable()); err != nil {
 		return nil, refuse(err)
 	}
 	if c.export, err = a.exporter.Prepare(exportConfig(result, l)); err != nil {

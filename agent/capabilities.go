@@ -3,6 +3,7 @@ package agent
 import (
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/openifit/openifit/agent/compile"
+	"github.com/openifit/openifit/dataplane/probe"
 	"github.com/openifit/openifit/gen/yang"
 )
 
@@ -30,9 +32,8 @@ func Version() string {
 	return "devel"
 }
 
-// showNode fills in what stays the same while the agent runs. The features
-// are those that the engine has insisted on when it was opened.
-func showNode(s *yang.State, started time.Time) {
+// showNode fills in what stays the same while the agent runs.
+func showNode(s *yang.State, started time.Time, features []probe.Feature) {
 	s.AgentVersion = ptr(Version())
 	s.StartedAt = ptr(uint64(started.UnixNano()))
 	var uts unix.Utsname
@@ -43,13 +44,28 @@ func showNode(s *yang.State, started time.Time) {
 	c.Technique = compile.Techniques()
 	c.DataElement = compile.DataElements()
 	c.ObservationPointKind = []yang.ObservationPointKind{
-		yang.ObservationPointKind_TCX, yang.ObservationPointKind_NET_DEV_START_XMIT,
+		pointKind(available(features, probe.FeatureTCX)), yang.ObservationPointKind_NET_DEV_START_XMIT,
 	}
-	features := c.GetOrCreateKernelFeatures()
-	features.KernelFeature = make(map[string]*yang.State_Capabilities_KernelFeature)
-	for _, name := range []string{"tcx", "ring-buffer", "map-in-map", "mono-delivery-time"} {
-		features.KernelFeature[name] = &yang.State_Capabilities_KernelFeature{Name: ptr(name), Available: ptr(true)}
+	list := c.GetOrCreateKernelFeatures()
+	list.KernelFeature = make(map[string]*yang.State_Capabilities_KernelFeature)
+	for _, f := range features {
+		shown := &yang.State_Capabilities_KernelFeature{Name: ptr(f.Name), Available: ptr(f.Available)}
+		if !f.Available {
+			shown.Fallback = ptr(f.Fallback)
+		}
+		list.KernelFeature[f.Name] = shown
 	}
+}
+
+func available(features []probe.Feature, name string) bool {
+	return slices.ContainsFunc(features, func(f probe.Feature) bool { return f.Name == name && f.Available })
+}
+
+func pointKind(tcx bool) yang.ObservationPointKind {
+	if tcx {
+		return yang.ObservationPointKind_TCX
+	}
+	return yang.ObservationPointKind_CLSACT
 }
 
 // showClock and showMultipath may change while the agent runs.

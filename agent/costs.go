@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openifit/openifit/agent/export"
+	"github.com/openifit/openifit/dataplane/probe"
 )
 
 // costs reads the counters that telemetry overhead is computed from.
@@ -13,15 +14,47 @@ type costs struct {
 	current  func() *applied
 	kernel   *kernel
 	counters *counters
+
+	// seen is what was known of each program, and total of all that ever ran.
+	seen  map[uint32]ran
+	total ran
+}
+
+// ran is how long and how often programs ran.
+type ran struct {
+	time time.Duration
+	runs uint64
+}
+
+// add counts what programs did since the last time. A program that was
+// replaced takes its numbers with it.
+func (c *costs) add(programs []probe.ProgramState) {
+	now := make(map[uint32]ran, len(programs))
+	for i := range programs {
+		p := &programs[i]
+		had := c.seen[p.ID]
+		now[p.ID] = ran{p.RunTime, p.RunCount}
+		c.total.time += max(p.RunTime-had.time, 0)
+		c.total.runs += max(p.RunCount, had.runs) - had.runs
+	}
+	c.seen = now
 }
 
 func (c *costs) read(out *spent) {
 	out.octets, out.records = c.exporter.Sent()
 	view := c.kernel.now()
-	for i := range view.programs {
-		out.inPrograms += view.programs[i].RunTime
+	c.add(view.programs)
+	out.inPrograms, out.runs = c.total.time, c.total.runs
+	if octets, err := c.kernel.engine.MapBytes(); err == nil {
+		out.mapBytes = octets
 	}
-	if now := c.current(); now != nil {
+	now := c.current()
+	if now != nil && now.result.Limits.CPUPercent > 0 {
+		if packets, err := readPackets(); err == nil {
+			out.packets = packets
+		}
+	}
+	if now != nil {
 		for i := range now.result.Policies {
 			p := &now.result.Policies[i]
 			out.selected += selected(p, c.counters.of(p.ID), view.policies[p.ID].Selected)

@@ -94,6 +94,7 @@ func (k *kernel) look() (kernelView, error) {
 		sum.Events += c.Events
 		sum.Suppressed += c.Suppressed
 		sum.Lost += c.Lost
+		sum.Refused += c.Refused
 		view.triggers[c.Policy] = sum
 	}
 	if view.programs, err = k.engine.Programs(); err != nil {

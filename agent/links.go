@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/openifit/openifit/dataplane/flow"
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/yang"
 )
 
@@ -39,6 +41,24 @@ func readLinks() (links, error) {
 		})
 	}
 	slices.SortFunc(out, func(a, b link) int { return cmp.Compare(a.index, b.index) })
+	return out, nil
+}
+
+// readPackets counts what passed each side of each interface.
+func readPackets() (map[plan.PointID]uint64, error) {
+	list, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	out := make(map[plan.PointID]uint64, 2*len(list))
+	for _, l := range list {
+		a := l.Attrs()
+		if a.Statistics == nil {
+			continue
+		}
+		out[plan.PointID{Ifindex: uint32(a.Index), Direction: flow.Ingress}] = a.Statistics.RxPackets
+		out[plan.PointID{Ifindex: uint32(a.Index), Direction: flow.Egress}] = a.Statistics.TxPackets
+	}
 	return out, nil
 }
 

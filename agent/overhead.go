@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/openifit/openifit/dataplane/plan"
 	"github.com/openifit/openifit/gen/yang"
 )
 
@@ -22,12 +23,20 @@ type spent struct {
 	agent, inPrograms time.Duration
 	// statistics: the kernel measures inPrograms.
 	statistics bool
+	// runs of all programs together, as far as they were measured.
+	runs uint64
+	// mapBytes is the kernel memory of maps, in octets.
+	mapBytes uint64
+	// packets that each side of each interface has passed.
+	packets map[plan.PointID]uint64
 }
 
 // overhead measures what telemetry costs the node.
 type overhead struct {
 	// sample reads the counters of export and selection.
 	sample func(*spent)
+	// measured takes the percentage of each interval.
+	measured func(percent float64)
 
 	mu           sync.Mutex
 	before, last spent
@@ -61,6 +70,38 @@ func (o *overhead) take() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.before, o.last = o.last, now
+	if o.measured != nil && !o.before.at.IsZero() {
+		o.measured(o.percent())
+	}
+}
+
+// percent is the processor time of agent and programs over the last interval.
+func (o *overhead) percent() float64 {
+	used := o.last.agent - o.before.agent + o.last.inPrograms - o.before.inPrograms
+	return used.Seconds() / o.last.at.Sub(o.before.at).Seconds() * 100
+}
+
+// price is what telemetry takes now in percent of a processor, and what one
+// run of a program takes. It is not known before programs have run.
+func (o *overhead) price() (used float64, run time.Duration, known bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.before.at.IsZero() || o.last.runs == 0 {
+		return 0, 0, false
+	}
+	return o.percent(), o.last.inPrograms / time.Duration(o.last.runs), true
+}
+
+// packetRate is how many packets a second pass a point.
+func (o *overhead) packetRate(id plan.PointID) float64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before, known := o.before.packets[id]
+	if !known {
+		return 0
+	}
+	after := max(o.last.packets[id], before)
+	return float64(after-before) / o.last.at.Sub(o.before.at).Seconds()
 }
 
 // show writes the rates over the last interval.
@@ -77,6 +118,7 @@ func (o *overhead) show(s *yang.State_TelemetryOverhead) {
 	s.ExportedOctetsPerSecond = rate(before.octets, last.octets)
 	s.ExportedRecordsPerSecond = rate(before.records, last.records)
 	s.SelectedPacketsPerSecond = rate(before.selected, last.selected)
+	s.MapBytes = ptr(last.mapBytes)
 	s.CpuPercent = percent(last.agent-before.agent, seconds)
 	s.ProgramCpuPercent = nil
 	if inPrograms := last.inPrograms - before.inPrograms; last.statistics || inPrograms > 0 {

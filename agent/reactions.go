@@ -22,19 +22,25 @@ type reactions struct {
 	reactor *react.Reactor
 	apply   func(context.Context, map[string]intent.Reaction) error
 	log     *slog.Logger
+	// throttle changes policies too.
+	throttle *throttle
 	// changed is signalled when there may be something to do.
 	changed chan struct{}
 }
 
 func newReactions(log *slog.Logger) *reactions {
 	r := &reactions{log: log, changed: make(chan struct{}, 1)}
-	r.reactor = react.New(func() {
-		select {
-		case r.changed <- struct{}{}:
-		default:
-		}
-	})
+	r.reactor = react.New(r.wake)
+	r.throttle = &throttle{changed: r.wake, log: log}
 	return r
+}
+
+// wake has what is wanted brought into force.
+func (r *reactions) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
 }
 
 // String names the task.
@@ -81,7 +87,9 @@ func (r *reactions) Run(ctx context.Context) error {
 		if !next.IsZero() {
 			wait = max(time.Until(next), 0)
 		}
-		if err := r.apply(ctx, wanted(running)); err != nil {
+		changes := wanted(running)
+		r.throttle.apply(changes)
+		if err := r.apply(ctx, changes); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -95,7 +103,8 @@ func (r *reactions) Run(ctx context.Context) error {
 func wanted(running map[string][]react.Reaction) map[string]intent.Reaction {
 	out := make(map[string]intent.Reaction, len(running))
 	for policy, list := range running {
-		out[policy] = intent.Reaction(react.Merge(list))
+		x := react.Merge(list)
+		out[policy] = intent.Reaction{Enabled: x.Enabled, Probability: x.Probability, RateSet: x.RateSet}
 	}
 	return out
 }

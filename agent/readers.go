@@ -30,6 +30,9 @@ type readers struct {
 	probes   *probeState
 	// reactions are what triggers make the node do by itself.
 	reactions *reactions
+	guard     *guard
+	// panics counts requests that failed by a fault of the agent.
+	panics func() uint64
 }
 
 // register tells the state whom to ask.
@@ -66,6 +69,9 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	showTriggers(p, view.perTrigger, s)
 	r.losses.show(p, s)
 	r.reactions.show(name, s)
+	if held := r.reactions.throttle.of(name); held.Halvings > 0 || held.Suspended {
+		s.RateHalvings, s.Suspended = ptr(held.Halvings), ptr(held.Suspended)
+	}
 	showSelection(p, &kernel, s)
 	showMarking(p, &kernel, s)
 	showTCPHealth(p, &kernel.TCP, view.points, s)
@@ -168,6 +174,7 @@ func (r *readers) iface(_ string, out *yang.Interface) {
 	if s.Ifindex == nil {
 		return
 	}
+	s.ProgramsRestored = ptr(r.guard.of(*s.Ifindex))
 	view := r.kernel.now()
 	var observed, refused, stripped, dropped, passed, unmarked uint64
 	for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
@@ -220,9 +227,22 @@ func sessionState(s export.SessionState) yang.SessionState {
 	return yang.SessionState_IDLE
 }
 
+// lost shows what no policy is to blame for.
+func (r *readers) lost(s *yang.State_Losses) {
+	view := r.kernel.now()
+	refused := uint64(0)
+	for _, t := range view.triggers {
+		refused += t.Refused
+	}
+	s.RecordsUnrouted, s.EventsUnknown = ptr(r.exporter.Unrouted()), ptr(r.notifier.Unknown())
+	s.PacketsUnknown, s.ConditionsRefused = ptr(r.meter.Unknown()), ptr(refused)
+	s.RequestPanics = ptr(r.panics())
+}
+
 func (r *readers) node(s *yang.State) {
 	showDropMonitor(r.kernel.now().drops, s)
 	r.overhead.show(s.GetOrCreateTelemetryOverhead())
+	r.lost(s.GetOrCreateLosses())
 	c := s.GetOrCreateCapabilities()
 	showMultipath(c)
 	showClock(c.GetOrCreateClock())

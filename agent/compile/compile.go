@@ -13,7 +13,7 @@ import (
 func (c *Compiler) Compile(in Input) (*Result, error) {
 	var p problems
 	r := new(Result)
-	p.node(in.Tree, r)
+	p.node(&in, r)
 	marks := p.marks(in.Tree.GetDomain().GetMarks(), &r.Plan)
 	r.Collectors = p.collectors(in.Tree.GetCollectors())
 	b := &builder{
@@ -23,6 +23,8 @@ func (c *Compiler) Compile(in Input) (*Result, error) {
 		known:   in.Tree.GetInterfaces(),
 		probes:  in.Probes,
 		tree:    in.Tree.GetProbes(),
+
+		noTimestamps: in.NoTimestamps,
 	}
 	p.numbering(in.Tree.GetProbes(), in.Probes)
 	defined := make(map[*yang.Policy]*definition)

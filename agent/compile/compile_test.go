@@ -334,7 +334,9 @@ func TestRefusals(t *testing.T) {
 		{"wide node number", `{"domain": {"namespaces": {"namespace": [{"id": 0, "config": {"id": 0, "node-id-wide": "5"}}]}}}`,
 			"/ifit/domain/namespaces/namespace[id=0]/config/node-id-wide", compile.NotBuilt, "not built"},
 		{"nothing may be selected", `{"limits": {"config": {"max-selected-packets-per-second": "0"}}}`, "/ifit/limits/config/max-selected-packets-per-second", compile.Invalid, "0 would stop all"},
-		{"limit not built", `{"limits": {"config": {"max-cpu-percent": "5"}}}`, "/ifit/limits/config/max-cpu-percent", compile.NotBuilt, "not built"},
+		{"no processor time", `{"limits": {"config": {"max-cpu-percent": "0"}}}`, "/ifit/limits/config/max-cpu-percent", compile.Invalid, "0 would stop all"},
+		{"no maps", `{"limits": {"config": {"max-map-bytes": "0"}}}`, "/ifit/limits/config/max-map-bytes", compile.Invalid, "0 would stop all"},
+		{"no memory", `{"limits": {"config": {"max-memory-bytes": "0"}}}`, "/ifit/limits/config/max-memory-bytes", compile.Invalid, "0 would stop all"},
 		{"IOAM interface", `{"interfaces": {"interface": [{"name": "x", "config": {"name": "x", "ioam-interface-id": 5}}]}}`, "/ifit/interfaces/interface[name=x]/config/ioam-interface-id", compile.NotBuilt, "not built"},
 	}
 	for _, tt := range tests {

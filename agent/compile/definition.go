@@ -50,6 +50,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	d := &definition{Policy: Policy{
 		Name: name, Owner: config.GetOwner(), Technique: config.GetTechnique(),
 		Enabled:         config.GetEnabled(),
+		Priority:        config.GetPriority(),
 		LocalOriginated: config.GetLocalOriginated(),
 	}, priority: config.GetPriority()}
 	p := &d.problems

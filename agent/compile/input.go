@@ -18,6 +18,10 @@ type Input struct {
 	Probes map[string]Probe
 	// Links are the interfaces of the kernel: ifindexes by name.
 	Links map[string]uint32
+	// NoTimestamps: the kernel cannot keep the time of arrival in a packet.
+	NoTimestamps bool
+	// NoStatistics: the kernel cannot measure how long programs run.
+	NoStatistics bool
 }
 
 // Compiler compiles one tree after another and does not look twice at a

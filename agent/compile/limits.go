@@ -8,19 +8,30 @@ import (
 )
 
 // limits converts what the node enforces by itself.
-func (p *problems) limits(tree *yang.Limits, r *Result) {
+func (p *problems) limits(in *Input, r *Result) {
 	const at = "/ifit/limits/config/"
-	c := tree.GetConfig()
+	c := in.Tree.GetLimits().GetConfig()
 	if c == nil {
 		return
 	}
 	for leaf, value := range map[string]*uint64{
 		"max-selected-packets-per-second": c.MaxSelectedPacketsPerSecond,
+		"max-map-bytes":                   c.MaxMapBytes,
+		"max-memory-bytes":                c.MaxMemoryBytes,
 	} {
 		if value != nil && *value == 0 {
 			p.add(Invalid, at+leaf, "0 would stop all of it: disable the policies, or leave the limit out")
 		}
 	}
+	switch percent := c.GetMaxCpuPercent(); {
+	case c.MaxCpuPercent != nil && percent <= 0:
+		p.add(Invalid, at+"max-cpu-percent", "0 would stop all of it: disable the policies, or leave the limit out")
+	case c.MaxCpuPercent != nil && in.NoStatistics:
+		p.add(Invalid, at+"max-cpu-percent", "this kernel does not measure how long programs run (run-time-statistics under /ifit/state/capabilities)")
+	default:
+		r.Limits.CPUPercent = percent
+	}
+	r.Limits.MapBytes, r.Limits.MemoryBytes = c.GetMaxMapBytes(), c.GetMaxMemoryBytes()
 	r.Limits.ExportOctets = c.GetMaxExportOctetsPerSecond()
 	r.Plan.MaxSelected = c.GetMaxSelectedPacketsPerSecond()
 }

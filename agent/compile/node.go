@@ -14,7 +14,8 @@ import (
 const maxPostcards = 200_000
 
 // node converts what belongs to no policy, and refuses what is not built of it.
-func (p *problems) node(tree *yang.Ifit, r *Result) {
+func (p *problems) node(in *Input, r *Result) {
+	tree := in.Tree
 	p.refuseOthers("/ifit/domain", tree.GetDomain(), paths([]string{
 		"config/name", "config/node-name", "config/observation-domain-id", "config/enterprise-number",
 		"namespaces/namespace/config/id", "namespaces/namespace/config/node-id",
@@ -24,6 +25,7 @@ func (p *problems) node(tree *yang.Ifit, r *Result) {
 	p.refuseOthers("/ifit/limits", tree.GetLimits(), paths([]string{
 		"config/max-policies", "config/max-flows-per-point", "config/max-events",
 		"config/max-export-octets-per-second", "config/max-selected-packets-per-second",
+		"config/max-cpu-percent", "config/max-map-bytes", "config/max-memory-bytes",
 	}))
 	domain := tree.GetDomain().GetConfig()
 	r.Domain = Domain{
@@ -32,7 +34,7 @@ func (p *problems) node(tree *yang.Ifit, r *Result) {
 		EnterpriseNumber:  domain.GetEnterpriseNumber(),
 		NodeID:            p.nodeID(tree.GetDomain().GetNamespaces(), domain.GetObservationDomainId()),
 	}
-	p.limits(tree.GetLimits(), r)
+	p.limits(in, r)
 	r.Plan.MaxFlows = tree.GetLimits().GetConfig().GetMaxFlowsPerPoint()
 	r.Plan.MaxPostcards = maxPostcards
 }

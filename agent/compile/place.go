@@ -25,6 +25,8 @@ type builder struct {
 	priorities map[uint32]uint16
 	// stamps: something on this node needs the node transit delay.
 	stamps bool
+	// noTimestamps: the kernel cannot.
+	noTimestamps bool
 }
 
 // references checks the names that a policy uses.
@@ -48,6 +50,9 @@ func (b *builder) references(d *definition) {
 			b.add(Invalid, path+"/data-selection/config/data-element", "records of TCP_HEALTH consist of private Information Elements, %s", unset)
 		}
 	}
+	if b.noTimestamps {
+		b.untimed(d)
+	}
 	if d.mark != "" {
 		switch m, ok := b.marks[d.mark]; {
 		case !ok:
@@ -68,6 +73,18 @@ func (b *builder) references(d *definition) {
 		if d.Technique == yang.TECHNIQUE_PBT_M && !inDomain(role) {
 			b.add(Invalid, w.path+"/interface", "marks travel between EDGE and CORE interfaces; %s is neither", w.iface)
 		}
+	}
+}
+
+// untimed refuses what needs the time of arrival. Postcards do without.
+func (b *builder) untimed(d *definition) {
+	const reason = "this kernel cannot keep the time of arrival in a packet (mono-delivery-time under /ifit/state/capabilities)"
+	path := policyPath(d.Name)
+	switch {
+	case watchesDelay(d.Triggers):
+		b.add(Invalid, path+"/triggers", "TRANSIT_DELAY is not known: %s", reason)
+	case d.Technique == yang.TECHNIQUE_FLOW_METERING && slices.Contains(d.Elements, yang.DATA_ELEMENT_TRANSIT_DELAY):
+		b.add(Invalid, path+"/data-selection/config/data-element", "TRANSIT_DELAY is not known: %s", reason)
 	}
 }
 
@@ -246,7 +263,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 		p.Triggers = d.Triggers
 	}
 	if actions&(plan.ActDelay|plan.ActPostcard|plan.ActDigest) != 0 || watchesDelay(p.Triggers) {
-		b.stamps = true
+		b.stamps = !b.noTimestamps
 	}
 	if actions&plan.ActPostcard != 0 && at.ID.Direction == flow.Egress {
 		at.Postcards = true

@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -34,6 +35,10 @@ type Reaction struct {
 	// Probability replaces the configured one where RateSet.
 	Probability float64
 	RateSet     bool
+	// Halvings of the probability, by which the node keeps its own limits.
+	Halvings uint8
+	// Suspended: the policy does not run, for the same reason.
+	Suspended bool
 }
 
 // actions converts the actions of an EVENT_MONITOR policy's triggers, sorted
@@ -94,5 +99,10 @@ func (d *definition) changed(by Reaction) *definition {
 		out.Probability = by.Probability
 		out.Select.Threshold, _ = plan.Threshold(by.Probability)
 	}
+	if by.Halvings > 0 && out.Select.Algorithm == plan.SelectUniform {
+		out.Probability = math.Ldexp(out.Probability, -int(by.Halvings))
+		out.Select.Threshold, _ = plan.Threshold(out.Probability)
+	}
+	out.Enabled = out.Enabled && !by.Suspended
 	return &out
 }

@@ -33,6 +33,11 @@ type Domain struct {
 type Limits struct {
 	// ExportOctets per second, packet headers included; 0 means none.
 	ExportOctets uint64
+	// MapBytes is the kernel memory of maps, MemoryBytes that of the agent, in
+	// octets; 0 means no ceiling.
+	MapBytes, MemoryBytes uint64
+	// CPUPercent of one processor; 0 means no ceiling.
+	CPUPercent float64
 }
 
 // Collector is a Collecting Process that policies may export to.
@@ -52,6 +57,7 @@ type Policy struct {
 	Name, Owner string
 	Technique   yang.TECHNIQUE
 	Enabled     bool
+	Priority    uint16
 	// LocalOriginated: packets of the node itself are covered too.
 	LocalOriginated bool
 	Roles           []yang.NodeRole

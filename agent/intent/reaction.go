@@ -10,6 +10,10 @@ type Reaction struct {
 	// Probability replaces the configured one where RateSet.
 	Probability float64
 	RateSet     bool
+	// Halvings of the probability, by which the node keeps its own limits.
+	Halvings uint8
+	// Suspended: the policy does not run, for the same reason.
+	Suspended bool
 }
 
 // ProposeReactions proposes that the reactions named, by policy, are in force

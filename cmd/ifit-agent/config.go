@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -52,6 +53,8 @@ type options struct {
 	remove  bool
 	replace bool
 	version bool
+	// without are kernel features to do without.
+	without []string
 }
 
 // parseOptions reads the command line, and the configuration file that it
@@ -72,6 +75,10 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	fs.StringVar(&flags.ProbeKeys, "probe-keys", "", "public key, or `directory` of them, whose owners may upload probes (default: nobody may)")
 	fs.BoolVar(&o.remove, "remove", false, "detach all programs of this node, remove its pins, and exit")
 	fs.BoolVar(&o.replace, "replace-pins", false, "take over probes whose pins have another layout; what they counted since their agent's last drain is lost")
+	fs.Func("without", "do without these kernel features, a `list` separated by commas, as if the kernel lacked them", func(s string) error {
+		o.without = append(o.without, strings.Split(s, ",")...)
+		return nil
+	})
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

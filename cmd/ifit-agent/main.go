@@ -53,7 +53,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	a, err := agent.New(ctx, agent.Config{
 		NodeName: o.config.NodeName, StateDir: o.config.StateDir, PinDir: o.config.PinDir, ReplacePins: o.replace,
 		Listener: listener, TLS: gnmi.TLSFiles(o.config.TLS), ProbeKeys: o.config.ProbeKeys, InitialConfig: o.config.InitialConfig,
-		Log: slog.New(slog.NewTextHandler(stderr, nil)).With("node", o.config.NodeName),
+		Without: o.without,
+		Log:     slog.New(slog.NewTextHandler(stderr, nil)).With("node", o.config.NodeName),
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

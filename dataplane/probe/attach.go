@@ -95,7 +95,7 @@ func attachTCX(path string, p *plan.Point, program *ebpf.Program) (attachment, e
 }
 
 // maxTCX programs are allowed by the kernel on either side of an interface.
-const maxTCX = 64
+const maxTCX = 63
 
 func openTCX(path string, id plan.PointID) (attachment, error) {
 	l, err := link.LoadPinnedLink(path, nil)

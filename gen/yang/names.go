@@ -160,6 +160,7 @@ type (
 	State_Capabilities_KernelFeature                       = OpenifitAgent_Ifit_State_Capabilities_KernelFeatures_KernelFeature
 	State_Capabilities_KernelFeatures                      = OpenifitAgent_Ifit_State_Capabilities_KernelFeatures
 	State_DropMonitor                                      = OpenifitAgent_Ifit_State_DropMonitor
+	State_Losses                                           = OpenifitAgent_Ifit_State_Losses
 	State_TelemetryOverhead                                = OpenifitAgent_Ifit_State_TelemetryOverhead
 	TECHNIQUE                                              = E_OpenifitTypes_TECHNIQUE
 	TcpFlag                                                = E_OpenifitTypes_TcpFlag

@@ -251,6 +251,7 @@ type OpenifitAgent_Ifit_Interfaces_Interface_State struct {
 	PostcardsLimited     *uint64                                              `path:"postcards-limited" module:"openifit-agent"`
 	PostcardsLost        *uint64                                              `path:"postcards-lost" module:"openifit-agent"`
 	Probe                []string                                             `path:"probe" module:"openifit-agent"`
+	ProgramsRestored     *uint64                                              `path:"programs-restored" module:"openifit-agent"`
 	Role                 E_OpenifitTypes_InterfaceRole                        `path:"role" module:"openifit-agent"`
 	Skips                *OpenifitAgent_Ifit_Interfaces_Interface_State_Skips `path:"skips" module:"openifit-agent"`
 }
@@ -568,6 +569,22 @@ func (t *OpenifitAgent_Ifit_Interfaces_Interface_State) GetProbe() []string {
 	return t.Probe
 }
 
+// GetProgramsRestored retrieves the value of the leaf ProgramsRestored from the OpenifitAgent_Ifit_Interfaces_Interface_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if ProgramsRestored is set, it can
+// safely use t.GetProgramsRestored() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.ProgramsRestored == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Interfaces_Interface_State) GetProgramsRestored() uint64 {
+	if t == nil || t.ProgramsRestored == nil {
+		return 0
+	}
+	return *t.ProgramsRestored
+}
+
 // GetRole retrieves the value of the leaf Role from the OpenifitAgent_Ifit_Interfaces_Interface_State
 // struct. If the field is unset but has a default value in the YANG schema,
 // then the default value will be returned.
@@ -875,6 +892,7 @@ type OpenifitAgent_Ifit_Limits_Config struct {
 	MaxExportOctetsPerSecond    *uint64  `path:"max-export-octets-per-second" module:"openifit-agent"`
 	MaxFlowsPerPoint            *uint32  `path:"max-flows-per-point" module:"openifit-agent"`
 	MaxMapBytes                 *uint64  `path:"max-map-bytes" module:"openifit-agent"`
+	MaxMemoryBytes              *uint64  `path:"max-memory-bytes" module:"openifit-agent"`
 	MaxPolicies                 *uint32  `path:"max-policies" module:"openifit-agent"`
 	MaxSelectedPacketsPerSecond *uint64  `path:"max-selected-packets-per-second" module:"openifit-agent"`
 }
@@ -964,6 +982,22 @@ func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxMapBytes() uint64 {
 	return *t.MaxMapBytes
 }
 
+// GetMaxMemoryBytes retrieves the value of the leaf MaxMemoryBytes from the OpenifitAgent_Ifit_Limits_Config
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if MaxMemoryBytes is set, it can
+// safely use t.GetMaxMemoryBytes() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.MaxMemoryBytes == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Limits_Config) GetMaxMemoryBytes() uint64 {
+	if t == nil || t.MaxMemoryBytes == nil {
+		return 0
+	}
+	return *t.MaxMemoryBytes
+}
+
 // GetMaxPolicies retrieves the value of the leaf MaxPolicies from the OpenifitAgent_Ifit_Limits_Config
 // struct. If the field is unset but has a default value in the YANG schema,
 // then the default value will be returned.
@@ -1028,6 +1062,7 @@ type OpenifitAgent_Ifit_Limits_State struct {
 	MaxExportOctetsPerSecond    *uint64  `path:"max-export-octets-per-second" module:"openifit-agent"`
 	MaxFlowsPerPoint            *uint32  `path:"max-flows-per-point" module:"openifit-agent"`
 	MaxMapBytes                 *uint64  `path:"max-map-bytes" module:"openifit-agent"`
+	MaxMemoryBytes              *uint64  `path:"max-memory-bytes" module:"openifit-agent"`
 	MaxPolicies                 *uint32  `path:"max-policies" module:"openifit-agent"`
 	MaxSelectedPacketsPerSecond *uint64  `path:"max-selected-packets-per-second" module:"openifit-agent"`
 }
@@ -1115,6 +1150,22 @@ func (t *OpenifitAgent_Ifit_Limits_State) GetMaxMapBytes() uint64 {
 		return 0
 	}
 	return *t.MaxMapBytes
+}
+
+// GetMaxMemoryBytes retrieves the value of the leaf MaxMemoryBytes from the OpenifitAgent_Ifit_Limits_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if MaxMemoryBytes is set, it can
+// safely use t.GetMaxMemoryBytes() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.MaxMemoryBytes == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Limits_State) GetMaxMemoryBytes() uint64 {
+	if t == nil || t.MaxMemoryBytes == nil {
+		return 0
+	}
+	return *t.MaxMemoryBytes
 }
 
 // GetMaxPolicies retrieves the value of the leaf MaxPolicies from the OpenifitAgent_Ifit_Limits_State

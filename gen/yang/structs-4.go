@@ -1556,6 +1556,7 @@ type OpenifitAgent_Ifit_Policies_Policy_State struct {
 	Probe                 *string                                                   `path:"probe" module:"openifit-agent"`
 	ProbeValues           *OpenifitAgent_Ifit_Policies_Policy_State_ProbeValues     `path:"probe-values" module:"openifit-agent"`
 	Programs              *OpenifitAgent_Ifit_Policies_Policy_State_Programs        `path:"programs" module:"openifit-agent"`
+	RateHalvings          *uint8                                                    `path:"rate-halvings" module:"openifit-agent"`
 	Reactions             *OpenifitAgent_Ifit_Policies_Policy_State_Reactions       `path:"reactions" module:"openifit-agent"`
 	ReactionsBegun        *uint64                                                   `path:"reactions-begun" module:"openifit-agent"`
 	RecordsDropped        *uint64                                                   `path:"records-dropped" module:"openifit-agent"`
@@ -1566,6 +1567,7 @@ type OpenifitAgent_Ifit_Policies_Policy_State struct {
 	Skips                 *OpenifitAgent_Ifit_Policies_Policy_State_Skips           `path:"skips" module:"openifit-agent"`
 	Spreaders             *OpenifitAgent_Ifit_Policies_Policy_State_Spreaders       `path:"spreaders" module:"openifit-agent"`
 	SuperPacketsSkipped   *uint64                                                   `path:"super-packets-skipped" module:"openifit-agent"`
+	Suspended             *bool                                                     `path:"suspended" module:"openifit-agent"`
 	TcpHealth             *OpenifitAgent_Ifit_Policies_Policy_State_TcpHealth       `path:"tcp-health" module:"openifit-agent"`
 	Technique             E_OpenifitTypes_TECHNIQUE                                 `path:"technique" module:"openifit-agent"`
 	TriggerCounters       *OpenifitAgent_Ifit_Policies_Policy_State_TriggerCounters `path:"trigger-counters" module:"openifit-agent"`
@@ -2244,6 +2246,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetProbe() string {
 	return *t.Probe
 }
 
+// GetRateHalvings retrieves the value of the leaf RateHalvings from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if RateHalvings is set, it can
+// safely use t.GetRateHalvings() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.RateHalvings == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetRateHalvings() uint8 {
+	if t == nil || t.RateHalvings == nil {
+		return 0
+	}
+	return *t.RateHalvings
+}
+
 // GetReactionsBegun retrieves the value of the leaf ReactionsBegun from the OpenifitAgent_Ifit_Policies_Policy_State
 // struct. If the field is unset but has a default value in the YANG schema,
 // then the default value will be returned.
@@ -2354,6 +2372,22 @@ func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSuperPacketsSkipped() uint
 		return 0
 	}
 	return *t.SuperPacketsSkipped
+}
+
+// GetSuspended retrieves the value of the leaf Suspended from the OpenifitAgent_Ifit_Policies_Policy_State
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Suspended is set, it can
+// safely use t.GetSuspended() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Suspended == nil' before retrieving the leaf's value.
+func (t *OpenifitAgent_Ifit_Policies_Policy_State) GetSuspended() bool {
+	if t == nil || t.Suspended == nil {
+		return false
+	}
+	return *t.Suspended
 }
 
 // GetTechnique retrieves the value of the leaf Technique from the OpenifitAgent_Ifit_Policies_Policy_State

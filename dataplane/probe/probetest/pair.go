@@ -256,3 +256,25 @@ func (p *Pair) Quiet(t testing.TB, policies ...plan.Policy) plan.Point {
 		Policies: policies,
 	}
 }
+
+// Send sends n packets from the far end to the near end's port and does not
+// care what becomes of them.
+func (p *Pair) Send(t testing.TB, n int) {
+	t.Helper()
+	err := p.Far.Do(func() error {
+		c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.Near4, Port)))
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for range n {
+			if _, err := c.Write([]byte("hello")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
