@@ -157,6 +157,9 @@ func TestSetRefuses(t *testing.T) {
 	watch.quiet(n)
 }
 
+// defaultSelection is packet selection that nobody has configured.
+const defaultSelection = `{"openifit-agent:algorithm":"ALL","openifit-agent:fragments":"ANY","openifit-agent:scope":"POLICY"}`
+
 func TestSet(t *testing.T) {
 	native := func(v any) *gpb.TypedValue {
 		switch x := v.(type) {
@@ -229,7 +232,7 @@ func TestSet(t *testing.T) {
 		{"update merges", one(rule, ietf(`{"config":{"dscp":3}}`)), rule + "/config",
 			`{"openifit-agent:action":"ACCEPT","openifit-agent:destination-port":"1000..2000","openifit-agent:dscp":3,"openifit-agent:sequence-id":10,"openifit-agent:source-prefix":"2001:db8::/32"}`},
 		{"replace resets", rep(rule, `{"config":{"dscp":3}}`), rule + "/config", `{"openifit-agent:action":"ACCEPT","openifit-agent:dscp":3,"openifit-agent:sequence-id":10}`},
-		{"replace of a container", rep(atX+"/packet-selection/config", `{}`), sel, `{"openifit-agent:algorithm":"ALL"}`},
+		{"replace of a container", rep(atX+"/packet-selection/config", `{}`), sel, defaultSelection},
 		{"replace of a leaf", rep(atX+"/config/priority", "9"), atX + "/config/priority", "9"},
 		{"replace of a list", rep(atX+"/flow-selection/rules/rule", `[{"sequence-id":20}]`), atX + "/flow-selection/rules",
 			`{"openifit-agent:rule":[{"config":{"action":"ACCEPT","sequence-id":20},"sequence-id":20,"state":{"action":"ACCEPT","sequence-id":20}}]}`},
@@ -239,7 +242,7 @@ func TestSet(t *testing.T) {
 		{"update at the root", one("/", ietf(`{"ifit":{"limits":{"config":{"max-events":32}}}}`)), "/ifit/limits/config/max-events", "32"},
 		{"empty object changes nothing", one(atX+"/packet-selection", ietf(`{}`)), sel + "/probability", `"0.25"`},
 		{"delete of a leaf", del(atX + "/flow-selection/rules/rule[sequence-id=10]/config/source-prefix"), rule + "/config/source-prefix", "NotFound"},
-		{"delete goes back to the default", del(sel), sel, `{"openifit-agent:algorithm":"ALL"}`},
+		{"delete goes back to the default", del(sel), sel, defaultSelection},
 		{"delete of an entry", del(rule), rule, "NotFound"},
 		{"delete of the absent", del("/ifit/policies/policy[name=y]", atX+"/config/owner", "/ifit/probes"), atX + "/config/priority", "100"},
 		{"delete by wildcard key", del(atX + "/flow-selection/rules/rule[sequence-id=*]"), rule, "NotFound"},

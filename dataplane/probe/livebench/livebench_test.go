@@ -32,7 +32,7 @@ func TestMeasureClassify(t *testing.T) {
 
 func TestSwapUnderTraffic(t *testing.T) {
 	testenv.NeedRoot(t)
-	s, err := MeasureSwap(100, 200_000)
+	s, err := MeasureSwap(30, 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
