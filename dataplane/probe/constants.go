@@ -100,20 +100,20 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 	return c
 }
 
-// actionFeatures are the classes of what a program does beyond metering.
-const actionFeatures = point.BPFIfitFeatureIFIT_FEATURE_SAMPLE | point.BPFIfitFeatureIFIT_FEATURE_SKETCH |
-	point.BPFIfitFeatureIFIT_FEATURE_EVENT | point.BPFIfitFeatureIFIT_FEATURE_MARK |
-	point.BPFIfitFeatureIFIT_FEATURE_POSTCARD | point.BPFIfitFeatureIFIT_FEATURE_DIGEST |
-	point.BPFIfitFeatureIFIT_FEATURE_TCP
+// deepFeatures are what needs calls within calls, and so most of the stack.
+const deepFeatures = point.BPFIfitFeatureIFIT_FEATURE_INNER | point.BPFIfitFeatureIFIT_FEATURE_SAMPLE |
+	point.BPFIfitFeatureIFIT_FEATURE_TCP | point.BPFIfitFeatureIFIT_FEATURE_DIGEST
 
-// fewActions is how many of them a program can have that keeps its packet on
-// the stack, where the verifier follows every value that is ever written.
-const fewActions = 2
+// plainFeatures are the other classes of what a program does beyond metering.
+// A program that keeps its packet on the stack, where the verifier follows
+// every value that is ever written, has one of them at most.
+const plainFeatures = point.BPFIfitFeatureIFIT_FEATURE_SKETCH | point.BPFIfitFeatureIFIT_FEATURE_EVENT |
+	point.BPFIfitFeatureIFIT_FEATURE_MARK
 
 // programFor chooses the program for a point with these constants.
 func programFor(p *plan.Point, known *point.BPFIfitPoint) string {
 	features := point.BPFIfitFeature(known.Features)
-	roomy := features&point.BPFIfitFeatureIFIT_FEATURE_INNER != 0 || bits.OnesCount32(uint32(features&actionFeatures)) > fewActions
+	roomy := features&deepFeatures != 0 || bits.OnesCount32(uint32(features&plainFeatures)) > 1
 	switch {
 	case p.ID.Direction == flow.Egress && roomy:
 		return point.BPFProgIfitRoomyOut
