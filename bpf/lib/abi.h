@@ -358,6 +358,8 @@ enum ifit_rule_field {
 	IFIT_RULE_SEGMENT = 1 << 10,
 };
 
+#define IFIT_RULE_FIELDS 11
+
 /* Fields of which rules name single values out of many. */
 enum ifit_rule_value_field {
 	IFIT_RULE_VALUE_FLOW_LABEL = 0,

@@ -20,7 +20,7 @@ struct prefix_table {
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
 	__uint(max_entries, 1);
 	__type(key, struct ifit_prefix);
-	__type(value, struct ifit_rules);
+	__type(value, __u32);
 };
 
 struct prefix_table segment_rules SEC(".maps");
@@ -61,7 +61,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
 	__uint(max_entries, 1);
 	__type(key, struct ifit_rule_value);
-	__type(value, struct ifit_rules);
+	__type(value, __u32);
 } value_rules SEC(".maps");
 
 /* A change holds the old and the new flows at once; Go makes room for that. */
@@ -78,177 +78,119 @@ static __always_inline bool restricts(__u32 rule_field)
 	return point.rule_fields & rule_field;
 }
 
-/* For each field that some rule restricts, the rules that the flow's value satisfies. */
-struct satisfied {
-	const struct ifit_rules *source;
-	const struct ifit_rules *destination;
-	const struct ifit_rules *source_port;
-	const struct ifit_rules *destination_port;
-	const struct ifit_rules *protocol;
-	const struct ifit_rules *dscp;
-	const struct ifit_rules *flow_label;
-	const struct ifit_rules *vlan;
-	const struct ifit_rules *vni;
-	const struct ifit_rules *mpls;
-	const struct ifit_rules *segment;
+/*
+ * For each field that some rule restricts, by the bit that it has in
+ * ifit_rule_field, the place of the set of rules that the flow's value
+ * satisfies.
+ */
+struct places {
+	__u32 of[IFIT_RULE_FIELDS];
 };
 
-static __always_inline const struct ifit_rules *rules_of_set(__u32 place)
-{
-	return bpf_map_lookup_elem(&rule_sets, &place);
-}
+/* From the function that finds them to the one that reads them: the stack is too short for both at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct places);
+} rule_places SEC(".maps");
 
-static __always_inline const struct ifit_rules *rules_of_address(void *table, const volatile struct ifit_ranges *ranges,
-								 __u8 family, const __u8 *address)
+#define NO_PLACE (~0U)	/* where no set is */
+
+static __always_inline __u32 place_of_address(void *table, const volatile struct ifit_ranges *ranges,
+					      __u8 family, const __u8 *address)
 {
 	__u32 zero = 0;
 	void *from;
 
 	from = bpf_map_lookup_elem(table, &zero);
 	if (!from)
-		return NULL;
+		return NO_PLACE;
 	if (family == 4)
-		return rules_of_set(ranges->set[0] + range_of_ipv4(from, ranges, address));
-	return rules_of_set(ranges->set[1] + range_of_ipv6(from + ranges->at6, ranges, address));
+		return ranges->set[0] + range_of_ipv4(from, ranges, address);
+	return ranges->set[1] + range_of_ipv6(from + ranges->at6, ranges, address);
 }
 
-static __always_inline const struct ifit_rules *rules_of_port(void *ports, __u16 port)
+static __always_inline __u32 place_of_port(void *ports, __u16 port)
 {
 	const struct ifit_port_sets *table;
 	__u32 zero = 0;
 
 	table = bpf_map_lookup_elem(ports, &zero);
-	return table ? rules_of_set(table->set[port]) : NULL;
+	return table ? table->set[port] : NO_PLACE;
 }
 
-static __always_inline const struct ifit_rules *rules_of_value(enum ifit_rule_value_field field, __u32 value)
+static __always_inline __u32 place_of_value(enum ifit_rule_value_field field, __u32 value)
 {
 	struct ifit_rule_value key = { .field = field, .value = value };
-	const struct ifit_rules *named = bpf_map_lookup_elem(&value_rules, &key);
+	const __u32 *named = bpf_map_lookup_elem(&value_rules, &key);
 
-	return named ? named : rules_of_set(IFIT_RULE_SET_OTHER + field);
+	return named ? *named : IFIT_RULE_SET_OTHER + field;
 }
 
 /* Of a field that not every packet has; there is false for those without. */
-static __always_inline const struct ifit_rules *rules_of_optional(enum ifit_rule_value_field field, bool there,
-								  __u32 value)
+static __always_inline __u32 place_of_optional(enum ifit_rule_value_field field, bool there, __u32 value)
 {
-	return there ? rules_of_value(field, value) : rules_of_set(IFIT_RULE_SET_OTHER + field);
+	return there ? place_of_value(field, value) : IFIT_RULE_SET_OTHER + field;
 }
 
-static __always_inline const struct ifit_rules *rules_of_segment(const struct ifit_flow_key *key,
-								 struct ifit_prefix *prefix)
+static __always_inline __u32 place_of_segment(const struct ifit_flow_key *key)
 {
+	struct ifit_prefix prefix = { .prefixlen = FAMILY_BITS + 128, .family = bpf_htonl(6) };
+	const __u32 *place;
+
 	if (!has_segment(key))
-		return rules_of_set(IFIT_RULE_SET_OTHER + IFIT_RULE_VALUE_SEGMENT);
-	prefix->family = bpf_htonl(6);
-	__builtin_memcpy(prefix->addr, key->segment, 16);
-	return bpf_map_lookup_elem(&segment_rules, prefix);
+		return IFIT_RULE_SET_OTHER + IFIT_RULE_VALUE_SEGMENT;
+	__builtin_memcpy(prefix.addr, key->segment, 16);
+	place = bpf_map_lookup_elem(&segment_rules, &prefix);
+	return place ? *place : NO_PLACE;
 }
 
-/* The same for what is beyond the IP header. */
-static __always_inline bool satisfied_beyond(const struct ifit_flow_key *key, struct satisfied *by,
-					     struct ifit_prefix *prefix)
+#define PLACE(field) out->of[__builtin_ctz(field)]
+
+/* The places of what is beyond the IP header. */
+static __always_inline void find_places_beyond(const struct ifit_flow_key *key, struct places *out)
 {
-	if (restricts(IFIT_RULE_VLAN)) {
-		by->vlan = rules_of_value(IFIT_RULE_VALUE_VLAN, key->label_vlan & VLAN_VID_MASK);
-		if (!by->vlan)
-			return false;
-	}
-	if (restricts(IFIT_RULE_VNI)) {
-		by->vni = rules_of_optional(IFIT_RULE_VALUE_VNI, key->vni & IFIT_OVERLAY_MASK,
-					    key->vni >> IFIT_VNI_SHIFT);
-		if (!by->vni)
-			return false;
-	}
-	if (restricts(IFIT_RULE_MPLS)) {
-		by->mpls = rules_of_optional(IFIT_RULE_VALUE_MPLS, key->vni & IFIT_LABELLED,
-					     key->mpls >> IFIT_VLAN_BITS);
-		if (!by->mpls)
-			return false;
-	}
-	if (restricts(IFIT_RULE_SEGMENT)) {
-		by->segment = rules_of_segment(key, prefix);
-		if (!by->segment)
-			return false;
-	}
-	return true;
-}
-
-/* Only tables that do not hold what they must make it false. */
-static __always_inline bool satisfied_by(const struct ifit_flow_key *key, struct satisfied *by)
-{
-	struct ifit_prefix prefix = { .prefixlen = FAMILY_BITS + 128, .family = bpf_htonl(key->id.family) };
-
-	if (restricts(IFIT_RULE_SOURCE)) {
-		by->source = rules_of_address(&source_ranges, &point.source_ranges, key->id.family, key->id.saddr);
-		if (!by->source)
-			return false;
-	}
-	if (restricts(IFIT_RULE_DESTINATION)) {
-		by->destination = rules_of_address(&destination_ranges, &point.destination_ranges,
-						   key->id.family, key->id.daddr);
-		if (!by->destination)
-			return false;
-	}
-	if (restricts(IFIT_RULE_SOURCE_PORT)) {
-		by->source_port = rules_of_port(&source_ports, key->id.sport);
-		if (!by->source_port)
-			return false;
-	}
-	if (restricts(IFIT_RULE_DESTINATION_PORT)) {
-		/* The type and code of ICMP are no port that a rule could mean. */
-		by->destination_port = rules_of_port(&destination_ports,
-						     has_ports(key->id.proto) ? key->id.dport : 0);
-		if (!by->destination_port)
-			return false;
-	}
-	if (restricts(IFIT_RULE_PROTOCOL)) {
-		by->protocol = rules_of_set(IFIT_RULE_SET_PROTOCOL + key->id.proto);
-		if (!by->protocol)
-			return false;
-	}
-	if (restricts(IFIT_RULE_DSCP)) {
-		by->dscp = rules_of_set(IFIT_RULE_SET_DSCP + (key->dscp_epoch >> IFIT_EPOCH_BITS));
-		if (!by->dscp)
-			return false;
-	}
-	if (restricts(IFIT_RULE_FLOW_LABEL)) {
-		by->flow_label = rules_of_value(IFIT_RULE_VALUE_FLOW_LABEL, key->label_vlan >> IFIT_VLAN_BITS);
-		if (!by->flow_label)
-			return false;
-	}
-	return satisfied_beyond(key, by, &prefix);
-}
-
-/* Rules of one word that match in every field. */
-static __always_inline __u64 matching(const struct satisfied *by, int word)
-{
-	__u64 match = ~0ULL;
-
-	if (restricts(IFIT_RULE_SOURCE))
-		match &= by->source->w[word];
-	if (restricts(IFIT_RULE_DESTINATION))
-		match &= by->destination->w[word];
-	if (restricts(IFIT_RULE_SOURCE_PORT))
-		match &= by->source_port->w[word];
-	if (restricts(IFIT_RULE_DESTINATION_PORT))
-		match &= by->destination_port->w[word];
-	if (restricts(IFIT_RULE_PROTOCOL))
-		match &= by->protocol->w[word];
-	if (restricts(IFIT_RULE_DSCP))
-		match &= by->dscp->w[word];
-	if (restricts(IFIT_RULE_FLOW_LABEL))
-		match &= by->flow_label->w[word];
 	if (restricts(IFIT_RULE_VLAN))
-		match &= by->vlan->w[word];
+		PLACE(IFIT_RULE_VLAN) = place_of_value(IFIT_RULE_VALUE_VLAN, key->label_vlan & VLAN_VID_MASK);
 	if (restricts(IFIT_RULE_VNI))
-		match &= by->vni->w[word];
+		PLACE(IFIT_RULE_VNI) = place_of_optional(IFIT_RULE_VALUE_VNI, key->vni & IFIT_OVERLAY_MASK,
+							 key->vni >> IFIT_VNI_SHIFT);
 	if (restricts(IFIT_RULE_MPLS))
-		match &= by->mpls->w[word];
+		PLACE(IFIT_RULE_MPLS) = place_of_optional(IFIT_RULE_VALUE_MPLS, key->vni & IFIT_LABELLED,
+							  key->mpls >> IFIT_VLAN_BITS);
 	if (restricts(IFIT_RULE_SEGMENT))
-		match &= by->segment->w[word];
-	return match;
+		PLACE(IFIT_RULE_SEGMENT) = place_of_segment(key);
+}
+
+__noinline int find_places(const struct ifit_flow_key *key)
+{
+	__u32 zero = 0;
+	struct places *out = bpf_map_lookup_elem(&rule_places, &zero);
+
+	if (!key || !out)
+		return 0;
+	if (restricts(IFIT_RULE_SOURCE))
+		PLACE(IFIT_RULE_SOURCE) = place_of_address(&source_ranges, &point.source_ranges,
+							   key->id.family, key->id.saddr);
+	if (restricts(IFIT_RULE_DESTINATION))
+		PLACE(IFIT_RULE_DESTINATION) = place_of_address(&destination_ranges, &point.destination_ranges,
+								key->id.family, key->id.daddr);
+	if (restricts(IFIT_RULE_SOURCE_PORT))
+		PLACE(IFIT_RULE_SOURCE_PORT) = place_of_port(&source_ports, key->id.sport);
+	/* The type and code of ICMP are no port that a rule could mean. */
+	if (restricts(IFIT_RULE_DESTINATION_PORT))
+		PLACE(IFIT_RULE_DESTINATION_PORT) =
+			place_of_port(&destination_ports, has_ports(key->id.proto) ? key->id.dport : 0);
+	if (restricts(IFIT_RULE_PROTOCOL))
+		PLACE(IFIT_RULE_PROTOCOL) = IFIT_RULE_SET_PROTOCOL + key->id.proto;
+	if (restricts(IFIT_RULE_DSCP))
+		PLACE(IFIT_RULE_DSCP) = IFIT_RULE_SET_DSCP + (key->dscp_epoch >> IFIT_EPOCH_BITS);
+	if (restricts(IFIT_RULE_FLOW_LABEL))
+		PLACE(IFIT_RULE_FLOW_LABEL) =
+			place_of_value(IFIT_RULE_VALUE_FLOW_LABEL, key->label_vlan >> IFIT_VLAN_BITS);
+	find_places_beyond(key, out);
+	return 1;
 }
 
 /*
@@ -281,34 +223,68 @@ static __always_inline __u64 slots_of(__u64 policies)
 	return policies & point.rule_mask;
 }
 
+/* All ones when any bit is set. */
+static __always_inline __u64 all_if(__u64 bits)
+{
+	__u64 sign = bits | -bits;
+
+	AS_NUMBER(sign);
+	return -(sign >> 63);
+}
+
 /*
  * The first match of each policy decides. The rules of a policy are
  * neighbours, so that one subtraction finds the lowest bit of every policy in
- * a word: with the highest bit of each set, no borrow leaves a policy.
+ * a word: with the highest bit of each set, no borrow leaves a policy. A global
+ * function, so that the verifier goes through the words once, and not for each
+ * way in which the places were found.
  */
-static __always_inline __u64 classify_by_rules(const struct ifit_flow_key *key)
+__noinline __u64 accepting(void)
 {
+	const struct ifit_rules *by[IFIT_RULE_FIELDS] = {};
+	const struct places *places;
 	__u32 words = point.rule_words;
-	struct satisfied by = {};
 	__u64 decided = 0;	/* all ones: the policy that goes on has matched before */
 	__u64 policies = 0;
+	__u32 zero = 0;
 
-	if (!satisfied_by(key, &by))
+	places = bpf_map_lookup_elem(&rule_places, &zero);
+	if (!places)
 		return 0;
+#pragma unroll
+	for (int f = 0; f < IFIT_RULE_FIELDS; f++) {
+		__u32 place = places->of[f];
+
+		if (!restricts(1U << f))
+			continue;
+		by[f] = bpf_map_lookup_elem(&rule_sets, &place);
+		if (!by[f])
+			return 0;
+	}
 #pragma unroll
 	for (int i = 0; i < IFIT_RULE_WORDS; i++) {
 		const volatile struct ifit_rule_word *fold = &point.rules[i];
-		__u64 match, first;
+		__u64 match = ~0ULL, first;
 
 		if (i >= words)
 			break;
-		match = matching(&by, i) & ~(fold->continued & decided);
+#pragma unroll
+		for (int f = 0; f < IFIT_RULE_FIELDS; f++) {
+			if (restricts(1U << f))
+				match &= by[f]->w[i];
+		}
+		match &= ~(fold->continued & decided);
 		first = match & ~((match | fold->last) - fold->first);
 		if (first & fold->accept)
 			policies |= policies_of(fold, first & fold->accept);
-		decided = match & fold->continuing || decided & fold->continued & fold->continuing ? ~0ULL : 0;
+		decided = all_if((match | (decided & fold->continued)) & fold->continuing);
 	}
 	return slots_of(policies);
+}
+
+static __always_inline __u64 classify_by_rules(const struct ifit_flow_key *key)
+{
+	return find_places(key) ? accepting() : 0;
 }
 
 static __always_inline __u64 classify_by_list(const struct ifit_flow_key *key)
@@ -332,12 +308,10 @@ static __always_inline __u64 slots_of_layer(__u32 layer)
 	return ~0ULL;
 }
 
-__noinline __u64 classify(const struct ifit_flow_key *key)
+static __always_inline __u64 classify(const struct ifit_flow_key *key)
 {
 	__u64 vector = point.always_mask;
 
-	if (!key)
-		return 0;
 	if (has(IFIT_FEATURE_RULES))
 		vector |= classify_by_rules(key);
 	if (has(IFIT_FEATURE_LIST))

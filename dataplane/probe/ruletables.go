@@ -27,23 +27,24 @@ func setRules(known *point.BPFIfitPoint, compiled *rules.Compiled) {
 // fillRules gives the tables of rules the sizes that the rules need, and their
 // contents. What no rule needs is as small as the kernel allows.
 func fillRules(spec *ebpf.CollectionSpec, compiled *rules.Compiled) {
-	size := func(name string, entries int, contents []ebpf.MapKV) {
-		m := spec.Maps[name]
-		m.Contents = contents
-		m.MaxEntries = max(1, uint32(entries))
-		m.ValueSize = max(8, 8*uint32(compiled.Words))
-		// The kernel would hold the size against these types.
-		m.Key, m.Value = nil, nil
+	for name, places := range map[string][]ebpf.MapKV{
+		point.BPFMapSegmentRules: contents(compiled.Segments), point.BPFMapValueRules: contents(compiled.Values),
+	} {
+		spec.Maps[name].Contents = places
+		spec.Maps[name].MaxEntries = max(1, uint32(len(places)))
 	}
-	size(point.BPFMapSegmentRules, len(compiled.Segments), contents(compiled.Segments))
-	size(point.BPFMapValueRules, len(compiled.Values), contents(compiled.Values))
 	sets := make([]ebpf.MapKV, 0, len(compiled.Sets))
 	for place, set := range compiled.Sets {
 		if set != nil {
 			sets = append(sets, ebpf.MapKV{Key: uint32(place), Value: set})
 		}
 	}
-	size(point.BPFMapRuleSets, len(compiled.Sets), sets)
+	m := spec.Maps[point.BPFMapRuleSets]
+	m.Contents = sets
+	m.MaxEntries = max(1, uint32(len(compiled.Sets)))
+	m.ValueSize = max(8, 8*uint32(compiled.Words))
+	// The kernel would hold the size against these types.
+	m.Key, m.Value = nil, nil
 	for name, ports := range map[string]*rules.Ports{
 		point.BPFMapSourcePorts: compiled.SourcePorts, point.BPFMapDestinationPorts: compiled.DestinationPorts,
 	} {
@@ -66,7 +67,7 @@ func fillRules(spec *ebpf.CollectionSpec, compiled *rules.Compiled) {
 	}
 }
 
-func contents[K comparable](from map[K]rules.Set) []ebpf.MapKV {
+func contents[K comparable](from map[K]uint32) []ebpf.MapKV {
 	out := make([]ebpf.MapKV, 0, len(from))
 	for k, v := range from {
 		out = append(out, ebpf.MapKV{Key: k, Value: v})

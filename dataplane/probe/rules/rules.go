@@ -40,10 +40,10 @@ type Compiled struct {
 	Sources, Destinations *Ranges
 	// Segments is the content of the trie of active segments; packets without
 	// one have a set in Sets.
-	Segments map[Prefix]Set
+	Segments map[Prefix]uint32
 	// Values are sets of values that rules name; the fields' other values
 	// have a set in Sets.
-	Values map[Value]Set
+	Values map[Value]uint32
 	// Sets stand at the places that the program knows, those of ports behind.
 	Sets []Set
 	// SourcePorts and DestinationPorts are nil where no rule restricts them.
@@ -60,7 +60,7 @@ type rule struct {
 
 // Compile builds the tables of the policies, whose slots are their indices.
 func Compile(policies []plan.Policy) (*Compiled, error) {
-	c := &Compiled{Values: make(map[Value]Set)}
+	c := &Compiled{Values: make(map[Value]uint32)}
 	var all []rule
 	slots, with := uint64(0), 0
 	for slot := range policies {

@@ -12,10 +12,10 @@ import (
 )
 
 // lookup is the longest match of a trie, as the kernel finds it.
-func lookup(t map[Prefix]Set, addr netip.Addr) Set {
+func (c *Compiled) lookup(t map[Prefix]uint32, addr netip.Addr) Set {
 	for bits := addr.BitLen(); bits >= 0; bits-- {
 		if s, ok := t[key(netip.PrefixFrom(addr, bits).Masked())]; ok {
-			return s
+			return c.Sets[s]
 		}
 	}
 	return nil
@@ -27,9 +27,9 @@ func (c *Compiled) satisfied(k *flow.Key) []Set {
 	if !plan.HasPorts(k.Protocol) {
 		dport = 0
 	}
-	label, ok := c.Values[Value{Field: point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_FLOW_LABEL, Value: k.FlowLabel}]
-	if !ok {
-		label = c.Sets[point.BPFIfitRuleSetIFIT_RULE_SET_OTHER]
+	label := c.Sets[point.BPFIfitRuleSetIFIT_RULE_SET_OTHER]
+	if place, ok := c.Values[Value{Field: point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_FLOW_LABEL, Value: k.FlowLabel}]; ok {
+		label = c.Sets[place]
 	}
 	out := []Set{
 		c.Sets[int(point.BPFIfitRuleSetIFIT_RULE_SET_PROTOCOL)+int(k.Protocol)],
@@ -45,12 +45,12 @@ func (c *Compiled) satisfied(k *flow.Key) []Set {
 		{point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_MPLS, k.Labelled, k.MPLSLabel()},
 		{point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_SEGMENT, false, 0},
 	} {
-		set, ok := c.Values[Value{Field: optional.field, Value: optional.value}]
-		if !ok || !optional.there {
-			set = c.Sets[uint32(point.BPFIfitRuleSetIFIT_RULE_SET_OTHER)+uint32(optional.field)]
+		set := c.Sets[uint32(point.BPFIfitRuleSetIFIT_RULE_SET_OTHER)+uint32(optional.field)]
+		if place, ok := c.Values[Value{Field: optional.field, Value: optional.value}]; ok && optional.there {
+			set = c.Sets[place]
 		}
 		if optional.field == point.BPFIfitRuleValueFieldIFIT_RULE_VALUE_SEGMENT && k.ActiveSegment.IsValid() && c.Segments != nil {
-			set = lookup(c.Segments, k.ActiveSegment)
+			set = c.lookup(c.Segments, k.ActiveSegment)
 		}
 		out = append(out, set)
 	}

@@ -9,6 +9,12 @@ import (
 
 func (c *Compiled) set() Set { return make(Set, c.Words) }
 
+// place appends a set.
+func (c *Compiled) place(s Set) uint32 {
+	c.Sets = append(c.Sets, s)
+	return uint32(len(c.Sets) - 1)
+}
+
 func (s Set) add(bit int) { s[bit/64] |= 1 << (bit % 64) }
 
 func (s Set) remove(bit int) { s[bit/64] &^= 1 << (bit % 64) }
@@ -78,10 +84,10 @@ func (c *Compiled) named(all []rule, field point.BPFIfitRuleValueField, value fu
 			continue
 		}
 		key := Value{Field: field, Value: uint32(v)}
-		if c.Values[key] == nil {
-			c.Values[key] = slices.Clone(others)
+		if _, ok := c.Values[key]; !ok {
+			c.Values[key] = c.place(slices.Clone(others))
 		}
-		c.Values[key].add(r.bit)
+		c.Sets[c.Values[key]].add(r.bit)
 	}
 }
 

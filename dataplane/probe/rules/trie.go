@@ -34,7 +34,7 @@ func (r rule) family() uint8 {
 
 // trie holds every prefix of the rules with all rules whose own prefix covers
 // it, so that the longest match alone tells everything.
-func (c *Compiled) trie(all []rule, of func(rule) prefix) map[Prefix]Set {
+func (c *Compiled) trie(all []rule, of func(rule) prefix) map[Prefix]uint32 {
 	roots := []netip.Prefix{
 		netip.PrefixFrom(netip.IPv4Unspecified(), 0),
 		netip.PrefixFrom(netip.IPv6Unspecified(), 0),
@@ -60,7 +60,7 @@ func (c *Compiled) trie(all []rule, of func(rule) prefix) map[Prefix]Set {
 	sorted := slices.SortedFunc(maps.Keys(own), func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
-	out := make(map[Prefix]Set, len(own))
+	out := make(map[Prefix]uint32, len(own))
 	var covering []netip.Prefix
 	for _, at := range sorted {
 		for len(covering) > 0 && !covering[len(covering)-1].Overlaps(at) {
@@ -72,7 +72,7 @@ func (c *Compiled) trie(all []rule, of func(rule) prefix) map[Prefix]Set {
 			}
 		}
 		covering = append(covering, at)
-		out[key(at)] = own[at]
+		out[key(at)] = c.place(own[at])
 	}
 	return out
 }

@@ -704,6 +704,11 @@ type BPFIfitWindowKey struct {
 	Direction uint32
 }
 
+type BPFPlaces struct {
+	_  structs.HostLayout
+	Of [11]uint32
+}
+
 type BPFSample struct {
 	_        structs.HostLayout
 	At       BPFIfitWindowKey
@@ -777,6 +782,7 @@ const (
 	BPFMapPacketRooms       = "packet_rooms"
 	BPFMapPolicyCounters    = "policy_counters"
 	BPFMapPostcards         = "postcards"
+	BPFMapRulePlaces        = "rule_places"
 	BPFMapRuleSets          = "rule_sets"
 	BPFMapSampleDesks       = "sample_desks"
 	BPFMapSamples           = "samples"
@@ -872,6 +878,7 @@ type BPFMapSpecs struct {
 	PacketRooms       *ebpf.MapSpec `ebpf:"packet_rooms"`
 	PolicyCounters    *ebpf.MapSpec `ebpf:"policy_counters"`
 	Postcards         *ebpf.MapSpec `ebpf:"postcards"`
+	RulePlaces        *ebpf.MapSpec `ebpf:"rule_places"`
 	RuleSets          *ebpf.MapSpec `ebpf:"rule_sets"`
 	SampleDesks       *ebpf.MapSpec `ebpf:"sample_desks"`
 	Samples           *ebpf.MapSpec `ebpf:"samples"`
@@ -937,6 +944,7 @@ type BPFMaps struct {
 	PacketRooms       *ebpf.Map `ebpf:"packet_rooms"`
 	PolicyCounters    *ebpf.Map `ebpf:"policy_counters"`
 	Postcards         *ebpf.Map `ebpf:"postcards"`
+	RulePlaces        *ebpf.Map `ebpf:"rule_places"`
 	RuleSets          *ebpf.Map `ebpf:"rule_sets"`
 	SampleDesks       *ebpf.Map `ebpf:"sample_desks"`
 	Samples           *ebpf.Map `ebpf:"samples"`
@@ -975,6 +983,7 @@ func (m *BPFMaps) Close() error {
 		m.PacketRooms,
 		m.PolicyCounters,
 		m.Postcards,
+		m.RulePlaces,
 		m.RuleSets,
 		m.SampleDesks,
 		m.Samples,
