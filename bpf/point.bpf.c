@@ -8,6 +8,7 @@
  * sketch, watch, mark -> postcard -> unmark -> what is inside of a tunnel.
  */
 #include "lib/mark.h"
+#include "lib/note.h"
 #include "lib/postcard.h"
 #include "lib/select.h"
 #include "lib/sketch.h"
@@ -166,6 +167,9 @@ static __always_inline int observe(struct __sk_buff *skb, struct packet *pkt, bo
 	}
 	if (has(IFIT_FEATURES_OF_MARKS) && !end_mark(skb, pkt, config, count, ingress))
 		return TCX_DROP;
+	if (!ingress && has(IFIT_FEATURE_HISTOGRAM) && pkt->accepted & point.histogram_mask &&
+	    note_flow(skb, pkt, live.ruleset, has(IFIT_FEATURES_OF_MARKS) ? pkt->wire_dscp : pkt->dscp))
+		count->notes_refused += pkt->segments;
 	if (roomy && in) {
 		take_over(in, pkt);
 		observe_inside(skb, in);

@@ -35,6 +35,8 @@ static __always_inline bool has_arrival(const struct sk_buff *skb)
 	return false;
 }
 
+#include "lib/histogram.h"
+
 /* Interfaces whose transmissions are watched. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -104,6 +106,8 @@ int BPF_PROG(ifit_xmit, const struct sk_buff *skb, const struct net_device *dev)
 
 	if (!config || dev->nd_net.net->net_cookie != config->netns_cookie)
 		return 0;
+	if (config->histograms)
+		measure_departure(skb, dev, config);
 	ifindex = dev->ifindex;
 	place = bpf_map_lookup_elem(&watched, &ifindex);
 	sample = new_sample(SAMPLE_OF_PACKET);

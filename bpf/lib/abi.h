@@ -29,6 +29,11 @@
 #define IFIT_CULPRITS 8	/* flows of one bin */
 #define IFIT_TCP_FLOWS 65536	/* connections of a node */
 #define IFIT_TCP_HOLES 4	/* of each direction */
+#define IFIT_HISTOGRAM_POLICIES 64	/* of a node: one bit each in a vector */
+#define IFIT_HISTOGRAMS 4096	/* by policy, Flow Keys and metric */
+#define IFIT_HISTOGRAM_SUB_BITS 3	/* eight buckets for each power of two */
+#define IFIT_HISTOGRAM_BUCKETS 304	/* the last one begins at 15/16 of 2^40 */
+#define IFIT_NOTES 65536	/* flows whose departure is measured */
 #define IFIT_SKETCH_ROWS 4
 #define IFIT_SKETCH_WIDTH 2048
 #define IFIT_SKETCH_PLACES 1024
@@ -459,6 +464,8 @@ struct ifit_point {
 	__u64 inner_mask;	/* read the innermost IP header; the others the outermost */
 	__u64 tcp_mask;	/* ask for the health of connections */
 	__u64 tcp_local_mask;	/* those of them that cover what the node sends itself */
+	__u64 histogram_mask;	/* have histograms */
+	__u8 slot_histogram[IFIT_POLICIES];	/* their numbers */
 	__u64 slot_triggers[IFIT_POLICIES];	/* their numbers as bits */
 	struct ifit_slot slot[IFIT_POLICIES];
 	__u8 sampled[IFIT_POLICIES];	/* the slots of sampled_mask in order */
@@ -523,6 +530,7 @@ struct ifit_node {
 	__u64 queue_triggers;
 	__u64 rate_triggers;
 	__u64 burst_triggers;
+	__u64 histograms;	/* numbers of policies with histograms */
 	__u64 rate_floor;	/* octets of a window below which no rate begins a condition */
 	__u64 drop_triggers;
 	__u64 drop_records;	/* numbers of policies that want records of drops */
@@ -531,7 +539,7 @@ struct ifit_node {
 	__u64 netns_cookie;
 	__u64 sketch_seed;	/* so that nobody outside can aim at a place */
 };
-_Static_assert(sizeof(struct ifit_node) == 152 + 64 + 8 + 256, "node");
+_Static_assert(sizeof(struct ifit_node) == 8 + 152 + 64 + 8 + 256, "node");
 
 /*
  * What one node saw of one marked packet. Times are of the monotonic clock;
@@ -561,6 +569,73 @@ struct ifit_answer {
 	__u64 given;	/* 1: by the program before */
 };
 _Static_assert(sizeof(struct ifit_answer) == 16, "answer");
+
+/* What is counted into histograms: a set. */
+enum ifit_histogram_metric {
+	IFIT_HISTOGRAM_DELAY = 1 << 0,
+	IFIT_HISTOGRAM_QUEUE = 1 << 1,
+};
+
+/* One policy with histograms. Its place is its number. */
+struct ifit_histogram_policy {
+	__u32 policy;	/* 0: none in this place */
+	__u32 generation;
+	enum ifit_key_field fields;	/* its Flow Keys */
+	enum ifit_histogram_metric metrics;
+	__u8 by_ingress;	/* interfaces are Flow Keys as well */
+	__u8 by_egress;
+	__u8 local;	/* covers what the node sends itself */
+	__u8 zero;
+};
+_Static_assert(sizeof(struct ifit_histogram_policy) == 20, "histogram policy");
+
+/* A policy's Flow Keys and what was measured; what is no key is zero. */
+struct ifit_histogram_key {
+	struct ifit_flow_id id;	/* the family is always a key */
+	__u32 policy;
+	__u32 generation;
+	__u32 ingress_ifindex;
+	__u32 egress_ifindex;
+	__u32 flow_label;
+	__u16 vlan;
+	__u8 dscp;
+	__u8 metric;	/* enum ifit_metric */
+};
+_Static_assert(sizeof(struct ifit_histogram_key) == 64, "histogram key");
+
+struct ifit_histogram {
+	__u64 top;	/* greatest value */
+	__u64 bottom;	/* ones' complement of the least, so that zero is none */
+	__u64 sum;
+	__u64 first;	/* ones' complement of the time of the first value */
+	__u64 last;
+	__u64 bucket[IFIT_HISTOGRAM_BUCKETS];
+};
+
+/* A flow as it departs: the code point is that on the wire. */
+struct ifit_note_key {
+	struct ifit_flow_id id;
+	__u32 ifindex;
+	__u32 dscp;
+};
+
+/* Which policies count a flow, found out where it was classified. */
+struct ifit_note {
+	__u64 numbers;	/* of policies with histograms */
+	__u64 slots;	/* that they were made of, under this rule set */
+	__u64 last_ns;
+	__u32 ruleset;
+	__u32 flow_label;
+	__u16 vlan;
+	__u8 dscp;	/* before marking */
+	__u8 zero[5];
+};
+_Static_assert(sizeof(struct ifit_note) == 40, "note");
+
+/* Counts of one policy with histograms, per CPU. */
+struct ifit_histogram_counters {
+	__u64 refused;	/* packets: no place for another histogram */
+};
 
 /* Sequence numbers that were overtaken, or lost before they came here. */
 struct ifit_tcp_hole {

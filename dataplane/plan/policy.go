@@ -111,6 +111,8 @@ type Policy struct {
 	Triggers []Trigger
 	// Local: TCP health and histograms cover packets that the node itself sends.
 	Local bool
+	// ByIngress and ByEgress: the interfaces are Flow Keys of histograms.
+	ByIngress, ByEgress bool
 }
 
 // Rule is one line of a policy's flow selection; the first that matches, by

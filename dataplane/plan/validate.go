@@ -29,6 +29,9 @@ func (p *Plan) Validate() error {
 	if err := p.validateTriggers(); err != nil {
 		return err
 	}
+	if err := p.validateHistograms(); err != nil {
+		return err
+	}
 	for i := range p.Points {
 		point := &p.Points[i]
 		if i > 0 && p.Points[i-1].ID.Compare(point.ID) >= 0 {

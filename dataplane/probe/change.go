@@ -18,7 +18,9 @@ type Change struct {
 	next    plan.Plan
 	// numbers are the places of the new plan's triggers.
 	numbers triggerNumbers
-	steps   []step
+	// histograms are those of its policies with histograms.
+	histograms histogramNumbers
+	steps      []step
 	// retiring counts the flow tables that this change puts aside.
 	retiring int
 	// discard releases what Prepare made.

@@ -68,7 +68,7 @@ type Engine struct {
 	// draining is held while tables are drained, sweeping while conditions are
 	// looked through, preparing while a change is made or committed: it reads
 	// memory of running programs that a commit unmaps. Each is taken before mu.
-	draining, sweeping, preparing sync.Mutex
+	draining, sweeping, preparing, counting sync.Mutex
 	// room is what drains read into, one at a time.
 	room *drainRoom
 	cpus int
@@ -136,6 +136,8 @@ func (e *Engine) Close() error {
 	defer e.draining.Unlock()
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
+	e.counting.Lock()
+	defer e.counting.Unlock()
 	e.preparing.Lock()
 	defer e.preparing.Unlock()
 	e.mu.Lock()
@@ -150,6 +152,8 @@ func (e *Engine) Destroy() error {
 	defer e.draining.Unlock()
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
+	e.counting.Lock()
+	defer e.counting.Unlock()
 	e.preparing.Lock()
 	defer e.preparing.Unlock()
 	e.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -45,6 +46,11 @@ type node struct {
 	instance uint64
 	// sweeper is nil until triggers need it.
 	sweeper *ebpf.Program
+	// counting is what histograms have in the kernel now; one of two tables is
+	// in use, and drained tells that neither holds anything.
+	counting          counting
+	histogramTable    int
+	histogramsDrained bool
 }
 
 // nodeSpecs are the shared maps by name; the programs agree about each.
@@ -66,6 +72,7 @@ func nodeSpecs(points, transmit, losses *ebpf.CollectionSpec) map[string]*ebpf.M
 		specs[name] = losses.Maps[name]
 	}
 	specs[pinDrops0], specs[pinDrops1] = losses.Maps[drop.BPFMapDropTable], losses.Maps[drop.BPFMapDropTable]
+	maps.Copy(specs, histogramSpecs(points, transmit))
 	return specs
 }
 
@@ -121,6 +128,9 @@ func makeNode(specs map[string]*ebpf.MapSpec, open func(string, *ebpf.MapSpec) (
 		return nil, err
 	}
 	if n.numbers, err = readTriggers(n.maps[point.BPFMapTriggers]); err != nil {
+		return nil, err
+	}
+	if err := n.openHistograms(); err != nil {
 		return nil, err
 	}
 	if n.drops, err = openDropTables(n.maps); err != nil {
@@ -237,6 +247,7 @@ func widen(next, former point.BPFIfitNode) point.BPFIfitNode {
 	next.DropTriggers |= former.DropTriggers
 	next.DropRecords |= former.DropRecords
 	next.FlowEpoch = former.FlowEpoch
+	next.Histograms |= former.Histograms
 	next.RateFloor = min(next.RateFloor, former.RateFloor)
 	return next
 }

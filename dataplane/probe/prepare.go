@@ -116,7 +116,9 @@ func (c *Change) load(p *plan.Point, states map[uint32]uint32, next, o *observat
 	if next.sketch != nil {
 		shared[point.BPFMapSketchTables] = next.sketch.maps[point.BPFMapSketchTables]
 	}
-	program, err := c.engine.newLoad(p, constants(p, states, &c.next, c.numbers), states, shared)
+	known := constants(p, states, &c.next, c.numbers)
+	c.histograms.slots(p, &known)
+	program, err := c.engine.newLoad(p, known, states, shared)
 	if err != nil {
 		return nil, err
 	}

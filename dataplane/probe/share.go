@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/openifit/openifit/gen/bpf/point"
+	"github.com/openifit/openifit/gen/bpf/xmit"
 )
 
 // share arranges what all points share: before any program is exchanged the
@@ -16,8 +17,11 @@ func (c *Change) share() (err error) {
 	if c.numbers, err = n.numbers.assign(&c.next); err != nil {
 		return err
 	}
+	if c.histograms, err = n.counting.numbers.assign(&c.next); err != nil {
+		return err
+	}
 	former := watching{
-		numbers: n.numbers, config: n.config, floors: maps.Clone(n.watched),
+		counting: n.counting, numbers: n.numbers, config: n.config, floors: maps.Clone(n.watched),
 		triggers: make(map[uint32]point.BPFIfitTrigger),
 	}
 	for _, number := range n.numbers.of {
@@ -28,6 +32,8 @@ func (c *Change) share() (err error) {
 		former.triggers[number] = t
 	}
 	next := watchingFor(&c.next, c.numbers, n.configFor(&c.next))
+	next.counting = countingFor(&c.next, c.histograms)
+	next.config.Histograms = next.counting.bits()
 	if err := c.loadTracers(&next); err != nil {
 		return err
 	}
@@ -47,6 +53,9 @@ func (c *Change) share() (err error) {
 		name: "announce what points share", rank: rankFirst,
 		do: undoOnError(func() error {
 			if err := n.clearCounters(former.numbers, next.numbers); err != nil {
+				return err
+			}
+			if err := n.clearHistogramCounters(former.counting.numbers, next.counting.numbers); err != nil {
 				return err
 			}
 			if err := n.put(both, former.numbers); err != nil {
@@ -76,8 +85,11 @@ func (c *Change) loadTracers(next *watching) error {
 			return err
 		}
 	}
-	if len(next.floors) > 0 && n.xmit.program == nil {
-		if err := n.xmit.load(e.xmitSpec.Copy(), n.shared(e.xmitSpec), e.types); err != nil {
+	if next.seesDepartures() && n.xmit.program == nil {
+		spec := e.xmitSpec.Copy()
+		// The model of the tables inside others is not itself in use.
+		delete(spec.Maps, xmit.BPFMapHistogramTable)
+		if err := n.xmit.load(spec, n.shared(e.xmitSpec), e.types); err != nil {
 			return err
 		}
 	}
@@ -89,7 +101,7 @@ func (c *Change) loadTracers(next *watching) error {
 
 // attach lets the programs that a plan needs see packets.
 func (n *node) attach(w *watching) error {
-	if len(w.floors) > 0 {
+	if w.seesDepartures() {
 		if err := n.xmit.attach(nil); err != nil {
 			return err
 		}
@@ -110,7 +122,7 @@ func (n *node) settle(w watching) error {
 	if !w.drops() {
 		err = errors.Join(err, n.losses.detach())
 	}
-	if len(w.floors) == 0 {
+	if !w.seesDepartures() {
 		err = errors.Join(err, n.xmit.detach())
 	}
 	return err
@@ -119,7 +131,7 @@ func (n *node) settle(w watching) error {
 // union is what two plans need.
 func (w watching) union(next watching) watching {
 	out := watching{
-		numbers: next.numbers, config: widen(next.config, w.config),
+		counting: w.counting.union(next.counting), numbers: next.numbers, config: widen(next.config, w.config),
 		triggers: maps.Clone(w.triggers), floors: maps.Clone(w.floors),
 	}
 	maps.Copy(out.triggers, next.triggers)
@@ -135,6 +147,9 @@ func (n *node) put(w watching, other triggerNumbers) error {
 		return err
 	}
 	if err := n.putFloors(w.floors); err != nil {
+		return err
+	}
+	if err := n.putCounting(w.counting); err != nil {
 		return err
 	}
 	// Which drop program counts is decided when it is attached.

@@ -137,7 +137,11 @@ type watching struct {
 	triggers map[uint32]point.BPFIfitTrigger
 	floors   map[uint32]floors
 	config   point.BPFIfitNode
+	counting counting
 }
+
+// seesDepartures tells whether the transmit program has anything to do.
+func (w *watching) seesDepartures() bool { return len(w.floors) > 0 || len(w.counting.points) > 0 }
 
 // floors are the least values that matter at an interface, by metric.
 type floors struct{ delay, queue uint64 }

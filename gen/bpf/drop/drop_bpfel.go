@@ -123,6 +123,7 @@ type BPFIfitNode struct {
 	QueueTriggers      uint64
 	RateTriggers       uint64
 	BurstTriggers      uint64
+	Histograms         uint64
 	RateFloor          uint64
 	DropTriggers       uint64
 	DropRecords        uint64

@@ -13,6 +13,17 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type BPFDeparture struct {
+	_              structs.HostLayout
+	At             BPFIfitNoteKey
+	Key            BPFIfitHistogramKey
+	Now            uint64
+	Value          [2]uint64
+	Metrics        uint32
+	IngressIfindex uint32
+	Packets        uint64
+}
+
 type BPFIfitBurst struct {
 	_    structs.HostLayout
 	Lock struct {
@@ -81,6 +92,53 @@ type BPFIfitFlowState struct {
 	DropEpoch    uint64
 }
 
+type BPFIfitHistogram struct {
+	_      structs.HostLayout
+	Top    uint64
+	Bottom uint64
+	Sum    uint64
+	First  uint64
+	Last   uint64
+	Bucket [304]uint64
+}
+
+type BPFIfitHistogramCounters struct {
+	_       structs.HostLayout
+	Refused uint64
+}
+
+type BPFIfitHistogramKey struct {
+	_              structs.HostLayout
+	Id             BPFIfitFlowId
+	Policy         uint32
+	Generation     uint32
+	IngressIfindex uint32
+	EgressIfindex  uint32
+	FlowLabel      uint32
+	Vlan           uint16
+	Dscp           uint8
+	Metric         uint8
+}
+
+type BPFIfitHistogramMetric uint32
+
+const (
+	BPFIfitHistogramMetricIFIT_HISTOGRAM_DELAY BPFIfitHistogramMetric = 1
+	BPFIfitHistogramMetricIFIT_HISTOGRAM_QUEUE BPFIfitHistogramMetric = 2
+)
+
+type BPFIfitHistogramPolicy struct {
+	_          structs.HostLayout
+	Policy     uint32
+	Generation uint32
+	Fields     uint32
+	Metrics    BPFIfitHistogramMetric
+	ByIngress  uint8
+	ByEgress   uint8
+	Local      uint8
+	Zero       uint8
+}
+
 type BPFIfitLack uint32
 
 const (
@@ -124,6 +182,7 @@ type BPFIfitNode struct {
 	QueueTriggers      uint64
 	RateTriggers       uint64
 	BurstTriggers      uint64
+	Histograms         uint64
 	RateFloor          uint64
 	DropTriggers       uint64
 	DropRecords        uint64
@@ -131,6 +190,25 @@ type BPFIfitNode struct {
 	DropInstance       uint64
 	NetnsCookie        uint64
 	SketchSeed         uint64
+}
+
+type BPFIfitNote struct {
+	_         structs.HostLayout
+	Numbers   uint64
+	Slots     uint64
+	LastNs    uint64
+	Ruleset   uint32
+	FlowLabel uint32
+	Vlan      uint16
+	Dscp      uint8
+	Zero      [5]uint8
+}
+
+type BPFIfitNoteKey struct {
+	_       structs.HostLayout
+	Id      BPFIfitFlowId
+	Ifindex uint32
+	Dscp    uint32
 }
 
 type BPFIfitSweepContext struct {
@@ -208,22 +286,29 @@ type BPFSampleDesk struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	BPFMapBursts          = "bursts"
-	BPFMapConditions      = "conditions"
-	BPFMapDropWindows     = "drop_windows"
-	BPFMapEvents          = "events"
-	BPFMapFlowStates      = "flow_states"
-	BPFMapLimits          = "limits"
-	BPFMapNode            = "node"
-	BPFMapSampleDesks     = "sample_desks"
-	BPFMapSamples         = "samples"
-	BPFMapTriggerCounters = "trigger_counters"
-	BPFMapTriggers        = "triggers"
-	BPFMapWatched         = "watched"
-	BPFMapWindows         = "windows"
-	BPFProgIfitSweep      = "ifit_sweep"
-	BPFProgIfitXmit       = "ifit_xmit"
-	BPFVarKernelLacks     = "kernel_lacks"
+	BPFMapBursts            = "bursts"
+	BPFMapConditions        = "conditions"
+	BPFMapDepartures        = "departures"
+	BPFMapDropWindows       = "drop_windows"
+	BPFMapEvents            = "events"
+	BPFMapFlowStates        = "flow_states"
+	BPFMapHistogramCounters = "histogram_counters"
+	BPFMapHistogramPoints   = "histogram_points"
+	BPFMapHistogramPolicies = "histogram_policies"
+	BPFMapHistogramTable    = "histogram_table"
+	BPFMapHistogramTables   = "histogram_tables"
+	BPFMapLimits            = "limits"
+	BPFMapNode              = "node"
+	BPFMapNotes             = "notes"
+	BPFMapSampleDesks       = "sample_desks"
+	BPFMapSamples           = "samples"
+	BPFMapTriggerCounters   = "trigger_counters"
+	BPFMapTriggers          = "triggers"
+	BPFMapWatched           = "watched"
+	BPFMapWindows           = "windows"
+	BPFProgIfitSweep        = "ifit_sweep"
+	BPFProgIfitXmit         = "ifit_xmit"
+	BPFVarKernelLacks       = "kernel_lacks"
 )
 
 // LoadBPF returns the embedded CollectionSpec for BPF.
@@ -276,19 +361,26 @@ type BPFProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BPFMapSpecs struct {
-	Bursts          *ebpf.MapSpec `ebpf:"bursts"`
-	Conditions      *ebpf.MapSpec `ebpf:"conditions"`
-	DropWindows     *ebpf.MapSpec `ebpf:"drop_windows"`
-	Events          *ebpf.MapSpec `ebpf:"events"`
-	FlowStates      *ebpf.MapSpec `ebpf:"flow_states"`
-	Limits          *ebpf.MapSpec `ebpf:"limits"`
-	Node            *ebpf.MapSpec `ebpf:"node"`
-	SampleDesks     *ebpf.MapSpec `ebpf:"sample_desks"`
-	Samples         *ebpf.MapSpec `ebpf:"samples"`
-	TriggerCounters *ebpf.MapSpec `ebpf:"trigger_counters"`
-	Triggers        *ebpf.MapSpec `ebpf:"triggers"`
-	Watched         *ebpf.MapSpec `ebpf:"watched"`
-	Windows         *ebpf.MapSpec `ebpf:"windows"`
+	Bursts            *ebpf.MapSpec `ebpf:"bursts"`
+	Conditions        *ebpf.MapSpec `ebpf:"conditions"`
+	Departures        *ebpf.MapSpec `ebpf:"departures"`
+	DropWindows       *ebpf.MapSpec `ebpf:"drop_windows"`
+	Events            *ebpf.MapSpec `ebpf:"events"`
+	FlowStates        *ebpf.MapSpec `ebpf:"flow_states"`
+	HistogramCounters *ebpf.MapSpec `ebpf:"histogram_counters"`
+	HistogramPoints   *ebpf.MapSpec `ebpf:"histogram_points"`
+	HistogramPolicies *ebpf.MapSpec `ebpf:"histogram_policies"`
+	HistogramTable    *ebpf.MapSpec `ebpf:"histogram_table"`
+	HistogramTables   *ebpf.MapSpec `ebpf:"histogram_tables"`
+	Limits            *ebpf.MapSpec `ebpf:"limits"`
+	Node              *ebpf.MapSpec `ebpf:"node"`
+	Notes             *ebpf.MapSpec `ebpf:"notes"`
+	SampleDesks       *ebpf.MapSpec `ebpf:"sample_desks"`
+	Samples           *ebpf.MapSpec `ebpf:"samples"`
+	TriggerCounters   *ebpf.MapSpec `ebpf:"trigger_counters"`
+	Triggers          *ebpf.MapSpec `ebpf:"triggers"`
+	Watched           *ebpf.MapSpec `ebpf:"watched"`
+	Windows           *ebpf.MapSpec `ebpf:"windows"`
 }
 
 // BPFVariableSpecs contains global variables before they are loaded into the kernel.
@@ -318,30 +410,44 @@ func (o *BPFObjects) Close() error {
 //
 // It can be passed to LoadBPFObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BPFMaps struct {
-	Bursts          *ebpf.Map `ebpf:"bursts"`
-	Conditions      *ebpf.Map `ebpf:"conditions"`
-	DropWindows     *ebpf.Map `ebpf:"drop_windows"`
-	Events          *ebpf.Map `ebpf:"events"`
-	FlowStates      *ebpf.Map `ebpf:"flow_states"`
-	Limits          *ebpf.Map `ebpf:"limits"`
-	Node            *ebpf.Map `ebpf:"node"`
-	SampleDesks     *ebpf.Map `ebpf:"sample_desks"`
-	Samples         *ebpf.Map `ebpf:"samples"`
-	TriggerCounters *ebpf.Map `ebpf:"trigger_counters"`
-	Triggers        *ebpf.Map `ebpf:"triggers"`
-	Watched         *ebpf.Map `ebpf:"watched"`
-	Windows         *ebpf.Map `ebpf:"windows"`
+	Bursts            *ebpf.Map `ebpf:"bursts"`
+	Conditions        *ebpf.Map `ebpf:"conditions"`
+	Departures        *ebpf.Map `ebpf:"departures"`
+	DropWindows       *ebpf.Map `ebpf:"drop_windows"`
+	Events            *ebpf.Map `ebpf:"events"`
+	FlowStates        *ebpf.Map `ebpf:"flow_states"`
+	HistogramCounters *ebpf.Map `ebpf:"histogram_counters"`
+	HistogramPoints   *ebpf.Map `ebpf:"histogram_points"`
+	HistogramPolicies *ebpf.Map `ebpf:"histogram_policies"`
+	HistogramTable    *ebpf.Map `ebpf:"histogram_table"`
+	HistogramTables   *ebpf.Map `ebpf:"histogram_tables"`
+	Limits            *ebpf.Map `ebpf:"limits"`
+	Node              *ebpf.Map `ebpf:"node"`
+	Notes             *ebpf.Map `ebpf:"notes"`
+	SampleDesks       *ebpf.Map `ebpf:"sample_desks"`
+	Samples           *ebpf.Map `ebpf:"samples"`
+	TriggerCounters   *ebpf.Map `ebpf:"trigger_counters"`
+	Triggers          *ebpf.Map `ebpf:"triggers"`
+	Watched           *ebpf.Map `ebpf:"watched"`
+	Windows           *ebpf.Map `ebpf:"windows"`
 }
 
 func (m *BPFMaps) Close() error {
 	return _BPFClose(
 		m.Bursts,
 		m.Conditions,
+		m.Departures,
 		m.DropWindows,
 		m.Events,
 		m.FlowStates,
+		m.HistogramCounters,
+		m.HistogramPoints,
+		m.HistogramPolicies,
+		m.HistogramTable,
+		m.HistogramTables,
 		m.Limits,
 		m.Node,
+		m.Notes,
 		m.SampleDesks,
 		m.Samples,
 		m.TriggerCounters,
