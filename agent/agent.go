@@ -145,7 +145,10 @@ func (a *Agent) assemble(cfg Config) error {
 	}
 	a.drainer = newDrainer(flows, a.counters, a.meter, a.log)
 	connections := source.NewTCP(a.engine)
-	a.drainer.ahead = func() error { return connections.Read(a.exporter.TCPHealth) }
+	spread := newDistributions(a.engine, a.exporter)
+	a.drainer.ahead = func() error {
+		return errors.Join(connections.Read(a.exporter.TCPHealth), spread.drain())
+	}
 	lost, err := source.NewDrops(a.engine)
 	if err != nil {
 		return err
@@ -174,7 +177,7 @@ func (a *Agent) assemble(cfg Config) error {
 	watch := &guard{engine: a.engine, log: a.log}
 	reading := &readers{
 		current: current, kernel: k, meter: a.meter, counters: count, drainer: a.drainer,
-		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, overhead: cost, reactions: reaction, probes: shown, losses: loss,
+		exporter: a.exporter, notifier: apply.notifier, leases: lease, heavy: heavy, distributions: spread, overhead: cost, reactions: reaction, probes: shown, losses: loss,
 		guard: watch,
 	}
 	reading.register(store)

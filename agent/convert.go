@@ -96,7 +96,11 @@ func exportConfig(r *compile.Result, l links) export.Config {
 		e := export.Policy{
 			PolicyRef: p.PolicyRef, Name: p.Name, Owner: p.Owner,
 			Collectors: p.Export.Collectors, Failover: p.Export.Failover,
-			FlowKeys: p.FlowKeys, Biflow: p.Biflow, Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
+			FlowKeys: p.FlowKeys, Biflow: p.Biflow, Histogram: export.Histogram{
+				Wanted: p.Computing.Histogram, Minimum: p.Computing.Minimum,
+				Maximum: p.Computing.Maximum, Mean: p.Computing.Mean,
+			},
+			Delay: measuresDelay(p), Without: without(p), BatchTimeout: p.Export.BatchTimeout,
 			MaxRecords: p.Export.MaxRecords, MaxOctets: p.Export.MaxOctets,
 		}
 		if o := p.Custom.Object; o != nil {

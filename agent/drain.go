@@ -71,7 +71,7 @@ func (d *drainer) once() {
 	now := time.Since(d.since)
 	if d.ahead != nil {
 		if err := d.ahead(); err != nil {
-			d.log.Error("the health of TCP connections could not be read", "error", err)
+			d.log.Error("connections and histograms could not be read", "error", err)
 		}
 	}
 	if d.losses != nil {

@@ -28,6 +28,8 @@ type readers struct {
 	losses   *losses
 	overhead *overhead
 	probes   *probeState
+	// distributions are those of delays and queue depths.
+	distributions *distributions
 	// reactions are what triggers make the node do by itself.
 	reactions *reactions
 	guard     *guard
@@ -74,6 +76,7 @@ func (r *readers) policy(name string, out *yang.Policy) {
 	}
 	showSelection(p, &kernel, s)
 	showMarking(p, &kernel, s)
+	r.distributions.show(p, s)
 	showTCPHealth(p, &kernel.TCP, view.points, s)
 	r.programs(p, view, s)
 	r.hits(p, out)

@@ -101,6 +101,7 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				"data-export/config/active-timeout",
 				"data-export/config/idle-timeout",
 				"data-export/config/drain-interval",
+				"data-export/config/computing",
 			}),
 			always: []yang.DATA_ELEMENT{
 				yang.DATA_ELEMENT_FLOW_KEYS, yang.DATA_ELEMENT_PACKET_COUNT, yang.DATA_ELEMENT_OCTET_COUNT,
@@ -109,7 +110,7 @@ func builtTechniques() map[yang.TECHNIQUE]technique {
 				yang.DATA_ELEMENT_TCP_FLAGS, yang.DATA_ELEMENT_FLOW_TIMES, yang.DATA_ELEMENT_TTL_RANGE,
 				yang.DATA_ELEMENT_INGRESS_INTERFACE, yang.DATA_ELEMENT_EGRESS_INTERFACE,
 			},
-			onDemand: []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY, yang.DATA_ELEMENT_TCP_HEALTH, yang.DATA_ELEMENT_DROPS},
+			onDemand: []yang.DATA_ELEMENT{yang.DATA_ELEMENT_TRANSIT_DELAY, yang.DATA_ELEMENT_QUEUE_DEPTH, yang.DATA_ELEMENT_TCP_HEALTH, yang.DATA_ELEMENT_DROPS},
 		},
 		yang.TECHNIQUE_FLOW_SKETCH: {
 			leaves: paths(common, []string{

@@ -139,8 +139,10 @@ func exact(id, leaves string) string {
 }
 
 const (
+	withQueue = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "QUEUE_DEPTH"]}}`
 	withDelay = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TRANSIT_DELAY"]}}`
 
+	histogram = `"data-export": {"config": {"computing": ["HISTOGRAM"]}}`
 	health    = `"data-selection": {"config": {"data-element": ["FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TCP_HEALTH"]}}`
 	marked    = `"encapsulation": {"config": {"mark": "m"}}`
 	collected = `"data-export": {"config": {"collector": ["c"]}}`
@@ -187,7 +189,7 @@ func TestRefusals(t *testing.T) {
 			p + "/encapsulation/end-nodes/end-node[prefix=10.0.0.0/8]/config/prefix", compile.NotBuilt, "not built"},
 		{"leaf of another technique", policy("FLOW_METERING", marked), p + "/encapsulation/config/mark", compile.NotBuilt, "not built"},
 		{"triggers of a metering policy", policy("FLOW_METERING", trigger(`"metric": "NEW_FLOW"`)), p + "/triggers/trigger[name=t]/config/name", compile.NotBuilt, "not built"},
-		{"data element", policy("FLOW_METERING", `"data-selection": {"config": {"data-element": ["QUEUE_DEPTH"]}}`), p + "/data-selection/config/data-element", compile.NotBuilt, "QUEUE_DEPTH"},
+		{"data element", policy("FLOW_METERING", withQueue), p + "/data-selection/config/data-element", compile.NotBuilt, "QUEUE_DEPTH without computing HISTOGRAM"},
 		{"health of no TCP", policy("FLOW_METERING", health, rules(rule(1, `, "protocol": 17`))), p + "/flow-selection", compile.Invalid, "no TCP"},
 		{"health of TCP that is denied", policy("FLOW_METERING", health, rules(rule(1, `, "protocol": 6, "action": "DENY"`)+","+rule(2, ""))), p + "/flow-selection", compile.Invalid, "no TCP"},
 		{"health of listed flows without TCP", policy("FLOW_METERING", health, flows(exact("f", five))), p + "/flow-selection", compile.Invalid, "no TCP"},
@@ -195,6 +197,17 @@ func TestRefusals(t *testing.T) {
 		{"health where delay is measured", policy("FLOW_METERING", chosen("FLOW_KEYS", "PACKET_COUNT", "OCTET_COUNT", "TCP_HEALTH", "TRANSIT_DELAY")), p + "/data-selection/config/data-element", compile.Invalid, "take two policies"},
 		{"health of what a tunnel carries", policy("FLOW_METERING", health, `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.Invalid, "outermost"},
 		{"health in a sketch", policy("FLOW_SKETCH", health), p + "/data-selection/config/data-element", compile.NotBuilt, "TCP_HEALTH"},
+		{"histogram of nothing", policy("FLOW_METERING", exported(`"computing": ["HISTOGRAM"]`)), p + "/data-export/config/computing", compile.Invalid, "needs TRANSIT_DELAY or QUEUE_DEPTH"},
+		{"minimum without a histogram", policy("FLOW_METERING", withDelay, exported(`"computing": ["MINIMUM"]`)), p + "/data-export/config/computing", compile.NotBuilt, "MINIMUM without HISTOGRAM"},
+		{"computed twice", policy("FLOW_METERING", withDelay, exported(`"computing": ["HISTOGRAM", "MEAN", "MEAN"]`)), p + "/data-export/config/computing", compile.Invalid, "MEAN is given twice"},
+		{"histogram of some packets", policy("FLOW_METERING", withDelay, histogram, selection(`"algorithm": "SYSTEMATIC_COUNT", "interval": 1, "space": 9`)), p + "/packet-selection/config/algorithm", compile.Invalid, "all packets of a flow"},
+		{"histogram inside a tunnel", policy("FLOW_METERING", withDelay, histogram, `"flow-selection": {"config": {"match-header": "INNER"}}`), p + "/flow-selection/config/match-header", compile.Invalid, "outermost"},
+		{"histogram by VNI", policy("FLOW_METERING", withDelay, histogram, `"flow-selection": {"config": {"flow-keys": ["layer2SegmentId"]}}`), p + "/flow-selection/config/flow-keys", compile.NotBuilt, "layer2SegmentId as a Flow Key of histograms"},
+		{"histogram in a sketch", policy("FLOW_SKETCH", histogram), p + "/data-export/config/computing", compile.NotBuilt, "not built"},
+		{"too many histograms", `{"policies": {"policy": [` + many(65, func(i int) string {
+			return fmt.Sprintf(`{"name": "h%02d", "config": {"name": "h%02d", "technique": "FLOW_METERING"}, %s, %s, %s}`, i, i, withDelay, histogram,
+				at(fmt.Sprintf(`"interface": %q, "direction": "EGRESS"`, []string{"edge", "core0"}[i%2])))
+		}) + `]}}`, "/ifit/policies/policy[name=h64]/data-export/config/computing", compile.TooMuch, "at most 64"},
 		{"fewer data elements", policy("FLOW_METERING", chosen("OCTET_COUNT")), p + "/data-selection/config/data-element", compile.NotBuilt, "always hold FLOW_KEYS, PACKET_COUNT; choosing fewer is not built in this release"},
 		{"fewer data elements of postcards", policy("PBT_M", marked, chosen("NODE_ID")), p + "/data-selection/config/data-element", compile.NotBuilt, "records of PBT_M always hold TTL, FLOW_KEYS, PACKET_ID"},
 		{"fewer data elements of a sketch", policy("FLOW_SKETCH", chosen("FLOW_KEYS")), p + "/data-selection/config/data-element", compile.NotBuilt, "always hold PACKET_COUNT, OCTET_COUNT"},
@@ -368,6 +381,7 @@ func TestPrivateElementsNeedAnEnterpriseNumber(t *testing.T) {
 		policy("FLOW_SKETCH", exported(`"collector": ["c"]`)),
 		policy("FLOW_METERING", exported(`"collector": ["c"]`), withDelay),
 		policy("FLOW_METERING", exported(`"collector": ["c"]`), health),
+		policy("FLOW_METERING", exported(`"collector": ["c"], "computing": ["HISTOGRAM"]`), withQueue),
 	} {
 		in := tree(t, node, part)
 		in.Domain.Config.EnterpriseNumber = nil

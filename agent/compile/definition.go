@@ -110,6 +110,7 @@ func (c *Compiler) define(name string, in *yang.Policy) *definition {
 	}
 	d.needed = technique.always
 	p.health(path, d)
+	p.computing(path, d, in.GetDataExport())
 	p.directions(d)
 	return d
 }

@@ -46,6 +46,8 @@ func (b *builder) references(d *definition) {
 			b.add(Invalid, path+"/data-selection/config/data-element", "TRANSIT_DELAY is a private Information Element, %s", unset)
 		case d.choseDrops():
 			b.add(Invalid, path+"/data-selection/config/data-element", "records of DROPS consist of private Information Elements, %s", unset)
+		case d.Computing.Histogram:
+			b.add(Invalid, path+"/data-export/config/computing", "histograms consist of private Information Elements, %s", unset)
 		case d.choseHealth():
 			b.add(Invalid, path+"/data-selection/config/data-element", "records of TCP_HEALTH consist of private Information Elements, %s", unset)
 		}
@@ -193,6 +195,9 @@ func (d *definition) metering(asked, byDefault bool, direction flow.Direction) p
 	if d.choseHealth() {
 		actions |= plan.ActTCP
 	}
+	if direction == flow.Egress {
+		actions |= d.histograms()
+	}
 	return actions
 }
 
@@ -243,7 +248,11 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 		PolicyRef: ref, Name: d.Name, Actions: actions, Keys: d.keysFor(actions),
 		SourceBits: d.SourceBits, DestinationBits: d.DestinationBits, Biflow: d.Biflow && actions&plan.ActMeter != 0,
 		FlowList: d.flowList, Flows: d.flows, Rules: d.Rules,
-		Mark: noMarking(), Local: d.LocalOriginated && actions&plan.ActTCP != 0,
+		Mark: noMarking(), Local: d.LocalOriginated && actions&(plan.ActTCP|plan.ActHistograms) != 0,
+	}
+	if actions&plan.ActHistograms != 0 {
+		p.ByIngress = slices.Contains(d.FlowKeys, "ingressInterface")
+		p.ByEgress = slices.Contains(d.FlowKeys, "egressInterface")
 	}
 	if p.Inner = d.Inner; p.Inner && actions&^plan.InnerActions != 0 {
 		b.add(Invalid, policyPath(d.Name)+"/flow-selection/config/match-header", "INNER is for counting; the policy asks for more, which is about the outermost IP header")
@@ -262,7 +271,7 @@ func (b *builder) put(d *definition, ref flow.PolicyRef, at *plan.Point, actions
 	case actions&(plan.ActEvent|plan.ActDrop) != 0:
 		p.Triggers = d.Triggers
 	}
-	if actions&(plan.ActDelay|plan.ActPostcard|plan.ActDigest) != 0 || watchesDelay(p.Triggers) {
+	if actions&(plan.ActDelay|plan.ActDelayHistogram|plan.ActPostcard|plan.ActDigest) != 0 || watchesDelay(p.Triggers) {
 		b.stamps = !b.noTimestamps
 	}
 	if actions&plan.ActPostcard != 0 && at.ID.Direction == flow.Egress {
@@ -301,6 +310,7 @@ func (b *builder) point(id plan.PointID, i *iface) *plan.Point {
 func (b *builder) finish() {
 	b.domainDuties()
 	b.crowds()
+	b.limitHistograms()
 	out := make([]plan.Point, 0, len(b.points))
 	for _, at := range b.points {
 		slices.SortFunc(at.Policies, func(x, y plan.Policy) int {

@@ -77,6 +77,8 @@ type Policy struct {
 	Inner bool
 	// FlowKeys are IANA names of the Flow Keys (FLOW_METERING).
 	FlowKeys []string
+	// Computing is what is computed of delays and queue depths.
+	Computing Computing
 	// SourceBits and DestinationBits are the lengths of prefixes among them.
 	SourceBits, DestinationBits plan.AddressBits
 	// Biflow: the two directions of a flow make one record.

@@ -56,6 +56,8 @@ type Policy struct {
 	Biflow bool
 	// Delay: flow records carry the node transit delay.
 	Delay bool
+	// Histogram, with what comes beside it, of delays and queue depths.
+	Histogram Histogram
 	// Without names Information Elements that the flow records leave out.
 	Without []string
 	// Probe is set for policies that run a probe which an operator brought.
@@ -67,4 +69,10 @@ type Policy struct {
 	// MaxRecords and MaxOctets per second, copies for several collectors
 	// counted each; 0 means no ceiling.
 	MaxRecords, MaxOctets uint64
+}
+
+// Histogram says what histogram records of a policy hold; the zero value has
+// none.
+type Histogram struct {
+	Wanted, Minimum, Maximum, Mean bool
 }

@@ -41,3 +41,32 @@ func tcpHealth(out *records.TCPHealth, in *flow.TCPHealth) {
 		out.IngressInterface = in.Ifindex
 	}
 }
+
+// maxBuckets is how many octets the buckets of a histogram may take, so that
+// its record fits into a Message.
+const maxBuckets = 768
+
+// Histogram queues the distribution of a value.
+func (p *Process) Histogram(h *flow.Histogram) {
+	r := (*p.routes.Load())[h.Policy.ID]
+	if r == nil || len(r.sessions) == 0 {
+		p.unrouted.Add(1)
+		return
+	}
+	family := records.IPv4
+	if h.Family == 6 {
+		family = records.IPv6
+	}
+	v := r.sessions[0].view.Load()
+	q := queued[records.Histogram]{account: r.account, template: r.flows.histogram[family]}
+	q.value = records.Histogram{
+		Origin: origin(h.Policy, v.node), Tuple: tuple(&h.Key.ID),
+		IPVersion: h.Family, DiffServ: h.Key.DSCP, FlowLabel: h.Key.FlowLabel, VLAN: h.Key.VLAN,
+		IngressInterface: h.IngressIfindex, EgressInterface: h.EgressIfindex,
+		Start: ipfix.UnixNano(h.First), End: ipfix.UnixNano(h.Last), Metric: records.Metric(h.Metric),
+		Packets: h.Packets, Min: h.Min, Max: h.Max, Mean: h.Mean(),
+		P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99), P999: h.Quantile(0.999),
+		Buckets: records.EncodeBuckets(h.Buckets, flow.HistogramSubBits, maxBuckets),
+	}
+	forward(r, q, func(s *session) *lane[records.Histogram] { return &s.histogram })
+}

@@ -265,7 +265,7 @@ func ceiling(l *rate.Limiter, perSecond uint64) *rate.Limiter {
 
 // sameFlows tells whether two versions of a policy share Flow Record templates.
 func (r *route) sameFlows(p *Policy) bool {
-	if len(r.FlowKeys) != len(p.FlowKeys) || r.Delay != p.Delay ||
+	if len(r.FlowKeys) != len(p.FlowKeys) || r.Delay != p.Delay || r.Histogram != p.Histogram ||
 		(r.Selection.Algorithm != 0) != (p.Selection.Algorithm != 0) || r.Biflow != p.Biflow {
 		return false
 	}

@@ -65,7 +65,7 @@ func newTemplates(enterprise uint32) (*templates, error) {
 
 // flowTemplates are those of a policy's Flow Records, of one direction of a
 // flow and, where the policy pairs them, of both.
-type flowTemplates struct{ one, both byFamily }
+type flowTemplates struct{ one, both, histogram byFamily }
 
 // of is the template of a record.
 func (t *flowTemplates) of(f *records.Flow) *ipfix.Template {
@@ -90,12 +90,29 @@ func (t *templates) flows(p *Policy) (out flowTemplates, err error) {
 		Sampled:      p.Selection.Algorithm != 0,
 		Without:      p.Without,
 	}
+	if out.histogram, err = t.histograms(p); err != nil {
+		return out, err
+	}
 	if out.one, err = t.flowsWith(p, o); err != nil || !p.Biflow {
 		return out, err
 	}
 	o.Biflow = true
 	out.both, err = t.flowsWith(p, o)
 	return out, err
+}
+
+// histograms makes the templates of a policy's histograms.
+func (t *templates) histograms(p *Policy) (out byFamily, err error) {
+	h := &p.Histogram
+	if !h.Wanted || t.model.PEN() == 0 {
+		return out, nil
+	}
+	for _, f := range []records.Family{records.IPv4, records.IPv6} {
+		if out[f], err = records.HistogramTemplate(t.model, f, p.FlowKeys, h.Minimum, h.Maximum, h.Mean); err != nil {
+			return out, fmt.Errorf("policy %s: %w", p.Name, err)
+		}
+	}
+	return out, nil
 }
 
 func (t *templates) flowsWith(p *Policy, o records.FlowOptions) (out byFamily, err error) {

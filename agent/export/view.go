@@ -49,6 +49,7 @@ func views(cfg *Config, t *templates, routes map[uint32]*route) map[string]*view
 			v.probes[id] = r.probe
 			v.need(r.flows.one)
 			v.need(r.flows.both)
+			v.need(r.flows.histogram)
 			v.needProbe(r.probe)
 			v.batch = min(v.batch, r.BatchTimeout)
 		}

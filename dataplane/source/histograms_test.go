@@ -100,6 +100,9 @@ func TestHistogramsBehindAQueue(t *testing.T) {
 		frame   = payload + 8 + 20 + 14
 		rate    = 125_000 // octets per second, and
 		burst   = 5000    // octets at once: see shape
+		// The kernel may pass over a tracing program while others come to the
+		// same tracepoint and go. A packet that it saw is in all histograms.
+		missed = 2
 	)
 	line := probetest.NewLine(t, 1)
 	listen(t, line)
@@ -126,7 +129,8 @@ func TestHistogramsBehindAQueue(t *testing.T) {
 	}
 	sending := time.Since(begin)
 	s.until(t, func() bool {
-		return s.packets(7, flow.MetricTransitDelay) >= packets && s.packets(8, flow.MetricQueueDepth) >= packets
+		n := min(s.packets(7, flow.MetricTransitDelay), s.packets(8, flow.MetricQueueDepth))
+		return n >= packets || n >= packets-missed && time.Since(begin) > 5*time.Second
 	})
 	s.drain(t)
 	took := time.Since(begin)
@@ -146,8 +150,13 @@ func TestHistogramsBehindAQueue(t *testing.T) {
 		}
 	}
 	for of, n := range want {
-		if h := s.sum[of]; h == nil || h.Packets != n {
+		if h := s.sum[of]; h == nil || h.Packets > n || h.Packets < n-missed {
 			t.Errorf("%+v: %+v, want %d packets", of, h, n)
+		}
+	}
+	for _, metric := range []flow.Metric{flow.MetricTransitDelay, flow.MetricQueueDepth} {
+		if a, b := s.packets(7, metric), s.packets(8, metric); a != b {
+			t.Errorf("metric %d: %d packets by flow, %d by class", metric, a, b)
 		}
 	}
 	for of := range s.sum {
@@ -164,11 +173,11 @@ func TestHistogramsBehindAQueue(t *testing.T) {
 	// first packet was sent, the queue is empty not before:
 	one.metric = flow.MetricTransitDelay
 	delay := s.sum[one]
-	drained := time.Duration(packets*frame-burst) * time.Second / rate
+	drained := time.Duration((packets-missed)*frame-burst) * time.Second / rate
 	if least := drained - sending; time.Duration(delay.Max) < least || time.Duration(delay.Max) > took {
 		t.Errorf("the greatest delay is %s: want %s to %s", time.Duration(delay.Max), least, took)
 	}
-	half := time.Duration(packets/2*frame-burst) * time.Second / rate
+	half := time.Duration((packets/2-missed)*frame-burst) * time.Second / rate
 	if p50 := time.Duration(delay.Quantile(0.5)); p50 < (half-sending)*15/16 || p50 > time.Duration(delay.Max) {
 		t.Errorf("the median delay is %s: want at least %s", p50, half-sending)
 	}

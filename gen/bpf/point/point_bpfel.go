@@ -314,6 +314,7 @@ type BPFIfitNode struct {
 	QueueTriggers      uint64
 	RateTriggers       uint64
 	BurstTriggers      uint64
+	Histograms         uint64
 	RateFloor          uint64
 	DropTriggers       uint64
 	DropRecords        uint64
@@ -323,36 +324,57 @@ type BPFIfitNode struct {
 	SketchSeed         uint64
 }
 
+type BPFIfitNote struct {
+	_         structs.HostLayout
+	Numbers   uint64
+	Slots     uint64
+	LastNs    uint64
+	Ruleset   uint32
+	FlowLabel uint32
+	Vlan      uint16
+	Dscp      uint8
+	Zero      [5]uint8
+}
+
+type BPFIfitNoteKey struct {
+	_       structs.HostLayout
+	Id      BPFIfitFlowId
+	Ifindex uint32
+	Dscp    uint32
+}
+
 type BPFIfitPoint struct {
-	_            structs.HostLayout
-	Features     uint32
-	KeyFields    uint32
-	Ifindex      uint32
-	Policies     uint32
-	SampledSlots uint32
-	RuleWords    uint32
-	RuleFields   uint32
-	RuleSets     uint32
-	Algorithms   uint32
-	Direction    uint32
-	SketchParts  uint32
-	AnswerPolicy uint32
-	AlwaysMask   uint64
-	RuleMask     uint64
-	ListMask     uint64
-	MeterMask    uint64
-	SampledMask  uint64
-	MarkMask     uint64
-	PostcardMask uint64
-	DigestMask   uint64
-	FlowMask     uint64
-	SketchMask   uint64
-	EventMask    uint64
-	InnerMask    uint64
-	TcpMask      uint64
-	TcpLocalMask uint64
-	SlotTriggers [64]uint64
-	Slot         [64]struct {
+	_             structs.HostLayout
+	Features      uint32
+	KeyFields     uint32
+	Ifindex       uint32
+	Policies      uint32
+	SampledSlots  uint32
+	RuleWords     uint32
+	RuleFields    uint32
+	RuleSets      uint32
+	Algorithms    uint32
+	Direction     uint32
+	SketchParts   uint32
+	AnswerPolicy  uint32
+	AlwaysMask    uint64
+	RuleMask      uint64
+	ListMask      uint64
+	MeterMask     uint64
+	SampledMask   uint64
+	MarkMask      uint64
+	PostcardMask  uint64
+	DigestMask    uint64
+	FlowMask      uint64
+	SketchMask    uint64
+	EventMask     uint64
+	InnerMask     uint64
+	TcpMask       uint64
+	TcpLocalMask  uint64
+	HistogramMask uint64
+	SlotHistogram [64]uint8
+	SlotTriggers  [64]uint64
+	Slot          [64]struct {
 		_          structs.HostLayout
 		Policy     uint32
 		Algorithm  uint32
@@ -779,6 +801,7 @@ const (
 	BPFMapFlowTables        = "flow_tables"
 	BPFMapLimits            = "limits"
 	BPFMapNode              = "node"
+	BPFMapNotes             = "notes"
 	BPFMapPacketRooms       = "packet_rooms"
 	BPFMapPolicyCounters    = "policy_counters"
 	BPFMapPostcards         = "postcards"
@@ -875,6 +898,7 @@ type BPFMapSpecs struct {
 	FlowTables        *ebpf.MapSpec `ebpf:"flow_tables"`
 	Limits            *ebpf.MapSpec `ebpf:"limits"`
 	Node              *ebpf.MapSpec `ebpf:"node"`
+	Notes             *ebpf.MapSpec `ebpf:"notes"`
 	PacketRooms       *ebpf.MapSpec `ebpf:"packet_rooms"`
 	PolicyCounters    *ebpf.MapSpec `ebpf:"policy_counters"`
 	Postcards         *ebpf.MapSpec `ebpf:"postcards"`
@@ -941,6 +965,7 @@ type BPFMaps struct {
 	FlowTables        *ebpf.Map `ebpf:"flow_tables"`
 	Limits            *ebpf.Map `ebpf:"limits"`
 	Node              *ebpf.Map `ebpf:"node"`
+	Notes             *ebpf.Map `ebpf:"notes"`
 	PacketRooms       *ebpf.Map `ebpf:"packet_rooms"`
 	PolicyCounters    *ebpf.Map `ebpf:"policy_counters"`
 	Postcards         *ebpf.Map `ebpf:"postcards"`
@@ -980,6 +1005,7 @@ func (m *BPFMaps) Close() error {
 		m.FlowTables,
 		m.Limits,
 		m.Node,
+		m.Notes,
 		m.PacketRooms,
 		m.PolicyCounters,
 		m.Postcards,
