@@ -43,7 +43,9 @@ const MaxConditions = 4096
 type condition struct {
 	trigger Trigger
 	ifindex uint32
-	flow    flow.ID
+	// Both sides of an interface have conditions of their own.
+	direction flow.Direction
+	flow      flow.ID
 }
 
 // Reactor knows the conditions that last and the actions that they cause. Its
@@ -110,7 +112,7 @@ func (r *Reactor) event(by Trigger, ev *flow.Event, now time.Time) bool {
 	if r.actions[by] == nil {
 		return false
 	}
-	c := condition{trigger: by, ifindex: ev.Ifindex}
+	c := condition{trigger: by, ifindex: ev.Ifindex, direction: ev.Direction}
 	if ev.PerFlow {
 		c.flow = ev.ID
 	}

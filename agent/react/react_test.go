@@ -82,6 +82,19 @@ func TestReactionLastsAsLongAsItsCondition(t *testing.T) {
 	}
 }
 
+func TestSidesOfAnInterfaceAreApart(t *testing.T) {
+	s := newScene(map[react.Trigger][]react.Action{by: {rate}})
+	at := func(state flow.EventState, d flow.Direction) {
+		s.Event(by, &flow.Event{State: state, Ifindex: 1, Direction: d}, s.now)
+	}
+	at(flow.EventRaised, flow.Ingress)
+	at(flow.EventRaised, flow.Egress)
+	at(flow.EventCleared, flow.Egress)
+	s.expect(t, "it still holds at ingress", "sampled")
+	at(flow.EventCleared, flow.Ingress)
+	s.expect(t, "cleared at both sides")
+}
+
 func TestReactionsEndByThemselves(t *testing.T) {
 	s := newScene(map[react.Trigger][]react.Action{by: {rate}})
 	s.event(flow.EventRaised, 1)

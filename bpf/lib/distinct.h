@@ -34,12 +34,7 @@ static __always_inline void see(__u8 *reg, __u8 rank)
 
 static __always_inline __u64 hash_address(const __u8 *addr, __u64 seed)
 {
-	const __u64 *word = (const __u64 *)addr;
-	__u64 hash = (seed ^ word[0]) * FLOW_HASH_MULTIPLIER;
-
-	hash = (hash ^ hash >> 32 ^ word[1]) * FLOW_HASH_MULTIPLIER;
-	hash = (hash ^ hash >> 32) * FLOW_HASH_MULTIPLIER;
-	return hash ^ hash >> 29;
+	return hash_words((const __u64 *)addr, 2, seed);
 }
 
 static __always_inline void see_distinct(__u8 *registers, __u64 hash)

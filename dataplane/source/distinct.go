@@ -2,7 +2,6 @@ package source
 
 import (
 	"cmp"
-	"encoding/binary"
 	"math"
 	"net/netip"
 	"slices"
@@ -140,8 +139,8 @@ func (j *joint) spreaders(k int, least uint64) []flow.Spreader {
 	return out
 }
 
-// buckets are those of a source, one in each row: see_spread and hash_address
-// of bpf/lib/distinct.h.
+// buckets are those of a source, one in each row: see_spread of
+// bpf/lib/distinct.h.
 func buckets(source netip.Addr, seed uint64) [len(point.BPFIfitSketch{}.Spread)]uint32 {
 	var octets [16]byte
 	family := uint64(6)
@@ -152,7 +151,7 @@ func buckets(source netip.Addr, seed uint64) [len(point.BPFIfitSketch{}.Spread)]
 	} else {
 		octets = source.As16()
 	}
-	hash := hashAddress(octets, seed^family)
+	hash := hashWords(octets[:], seed^family)
 	step := uint32(hash>>spreadStep) | 1
 	var out [len(point.BPFIfitSketch{}.Spread)]uint32
 	for row := range out {
@@ -163,10 +162,3 @@ func buckets(source netip.Addr, seed uint64) [len(point.BPFIfitSketch{}.Spread)]
 
 // spreadStep is SPREAD_STEP of bpf/lib/distinct.h.
 const spreadStep = 20
-
-func hashAddress(octets [16]byte, seed uint64) uint64 {
-	hash := (seed ^ binary.NativeEndian.Uint64(octets[:8])) * sketchMultiplier
-	hash = (hash ^ hash>>32 ^ binary.NativeEndian.Uint64(octets[8:])) * sketchMultiplier
-	hash = (hash ^ hash>>32) * sketchMultiplier
-	return hash ^ hash>>29
-}

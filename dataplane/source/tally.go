@@ -2,30 +2,12 @@ package source
 
 import (
 	"cmp"
-	"encoding/binary"
 	"math"
 	"slices"
-	"unsafe"
 
 	"github.com/openifit/openifit/dataplane/flow"
 	"github.com/openifit/openifit/gen/bpf/point"
 )
-
-// sketchMultiplier is SKETCH_MULTIPLIER of bpf/lib/sketch.h.
-const sketchMultiplier = 0x9ddfea08eb382d69
-
-// hashFlow is hash_flow of bpf/lib/sketch.h.
-func hashFlow(id *point.BPFIfitFlowId, seed uint64) uint64 {
-	octets := unsafe.Slice((*byte)(unsafe.Pointer(id)), unsafe.Sizeof(*id))
-	hash := seed
-	for ; len(octets) > 0; octets = octets[8:] {
-		hash = (hash ^ binary.NativeEndian.Uint64(octets)) * sketchMultiplier
-		hash ^= hash >> 32
-	}
-	hash *= sketchMultiplier
-	hash ^= hash >> 29
-	return max(hash, 1)
-}
 
 // atMost returns the octets that a flow can have at most, by its cells.
 func atMost(s *point.BPFIfitSketch, hash uint64) uint64 {
