@@ -63,16 +63,12 @@ type countersFileLayout struct {
 // totals of meter.Totals, as they are, behind its number.
 const oldMagic uint64 = 0x6f70656e69666974 ^ 1
 
-type oldEntry struct {
-	policy uint32
-	_      uint32
-	totals [7]uint64
-}
+const oldEntry = 8 + 7*8 // octets
 
 // convert brings a file of the former layout into this one, in one move.
 func convert(path string) error {
 	data, err := os.ReadFile(path)
-	const header, stride = int(unsafe.Sizeof(oldMagic)), int(unsafe.Sizeof(oldEntry{}))
+	const header, stride = int(unsafe.Sizeof(oldMagic)), oldEntry
 	if errors.Is(err, os.ErrNotExist) || err == nil && (len(data) < header || binary.NativeEndian.Uint64(data) != oldMagic) {
 		return nil
 	}

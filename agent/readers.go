@@ -156,12 +156,15 @@ func (r *readers) programs(p *compile.Policy, view kernelView, s *yang.Policy_St
 		if list.Program == nil {
 			list.Program = make(map[uint32]*yang.Policy_State_Program)
 		}
-		direction, name := yang.ProgramDirection_INGRESS, "ifit_ingress"
+		direction, kind := yang.ProgramDirection_INGRESS, yang.ObservationPointKind_TCX
 		if prog.Point.Direction == flow.Egress {
-			direction, name = yang.ProgramDirection_EGRESS, "ifit_egress"
+			direction = yang.ProgramDirection_EGRESS
+		}
+		if prog.Filter {
+			kind = yang.ObservationPointKind_CLSACT
 		}
 		shown := &yang.Policy_State_Program{
-			Id: ptr(prog.ID), Name: &name, Tag: ptr(prog.Tag), Kind: yang.ObservationPointKind_TCX,
+			Id: ptr(prog.ID), Name: ptr(prog.Name), Tag: ptr(prog.Tag), Kind: kind,
 			Interface: ptr(prog.Interface), Direction: direction,
 			LoadedAt: ptr(uint64(prog.LoadedAt.UnixNano())),
 		}
@@ -194,7 +197,7 @@ func (r *readers) iface(_ string, out *yang.Interface) {
 	}
 	for i := range view.programs {
 		if prog := &view.programs[i]; prog.Point.Ifindex == *s.Ifindex && prog.ID != 0 {
-			s.Probe = append(s.Probe, "ifit_"+map[flow.Direction]string{flow.Ingress: "ingress", flow.Egress: "egress"}[prog.Point.Direction])
+			s.Probe = append(s.Probe, prog.Name)
 		}
 	}
 	s.PacketsObserved, s.FlowsRefused = &observed, &refused

@@ -45,7 +45,7 @@ func refuse(err error) error {
 // refuseProbes makes a refusal of what the engine said.
 func refuseProbes(err error) error {
 	r := &refusal{code: codes.Internal, err: fmt.Errorf("prepare probes: %w", err)}
-	if errors.Is(err, probe.ErrNoDrops) {
+	if errors.Is(err, probe.ErrNoDrops) || errors.Is(err, probe.ErrNoDepartures) {
 		r.code, r.err = codes.FailedPrecondition, err
 	}
 	var layout *probe.LayoutError

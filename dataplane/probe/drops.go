@@ -42,6 +42,10 @@ func (w *watching) drops() bool { return w.config.DropTriggers|w.config.DropReco
 // ErrNoDrops says that the kernel does not tell why it drops packets.
 var ErrNoDrops = errors.New("the kernel does not tell why it drops packets: DROPS and PACKET_DROP need Linux 5.17 or newer with BTF")
 
+// ErrNoDepartures says that no program can see packets behind their queue.
+var ErrNoDepartures = errors.New("the kernel lets no program see packets behind their queue (" + FeatureTracing +
+	"): triggers and histograms of TRANSIT_DELAY and QUEUE_DEPTH need that")
+
 // tracepointArguments counts what a tracepoint hands to its programs.
 func tracepointArguments(kernel *btf.Spec, name string) (int, error) {
 	var t *btf.Typedef

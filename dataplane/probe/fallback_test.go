@@ -3,6 +3,7 @@
 package probe_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -97,6 +98,23 @@ func TestEverythingLoadsWithoutWhatIsLacking(t *testing.T) {
 				t.Errorf("counted %+v", c)
 			}
 		})
+	}
+}
+
+// Where no program can see packets behind their queue, triggers that need it
+// are refused.
+func TestDeparturesNeedTheKernel(t *testing.T) {
+	pair := probetest.NewPair(t)
+	engine := pair.Open(t, probe.Config{PinDir: pair.PinDir, Without: []string{probe.FeatureTracing}})
+	watching := probetest.Metering(1, 1)
+	watching.Actions = plan.ActEvent
+	watching.Triggers = []plan.Trigger{{Name: "t", Metric: flow.MetricTransitDelay, Raise: 1, Clear: 1}}
+	err := pair.Do(func() error {
+		_, err := engine.Prepare(plan.Plan{MaxFlows: 64, Points: []plan.Point{pair.Egress(watching)}})
+		return err
+	})
+	if !errors.Is(err, probe.ErrNoDepartures) {
+		t.Errorf("got %v", err)
 	}
 }
 

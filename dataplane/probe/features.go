@@ -63,7 +63,7 @@ func searches() []search {
 			return found(kernel.TypeByName("bpf_iter_num_new", &f))
 		}},
 		{FeatureSkipNeighbour, "the next hop of a marked packet is resolved to its neighbour as well", hasSkipNeighbour},
-		{FeatureTracing, "raw tracepoints", func(kernel *btf.Spec) (bool, error) {
+		{FeatureTracing, "what happens behind a queue is not seen; triggers and histograms of delays and queues are refused", func(kernel *btf.Spec) (bool, error) {
 			var t *btf.Typedef
 			return found(kernel.TypeByName("btf_trace_net_dev_start_xmit", &t))
 		}},

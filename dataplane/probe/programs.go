@@ -15,6 +15,10 @@ type ProgramState struct {
 	// ID is the kernel's number for the program, Tag the hash of its code.
 	ID  uint32
 	Tag string
+	// Name is the program's name, Filter tells whether it is a filter of
+	// clsact, where the kernel lacks tcx.
+	Name   string
+	Filter bool
 	// Point is where it is attached.
 	Point     plan.PointID
 	Interface string
@@ -40,6 +44,7 @@ func (e *Engine) Programs() ([]ProgramState, error) {
 		for i := range o.point.Policies {
 			s.Policies = append(s.Policies, o.point.Policies[i].PolicyRef)
 		}
+		s.Filter = !e.Has(FeatureTCX)
 		if o.program != nil {
 			if err := s.inspect(o); err != nil {
 				return nil, fmt.Errorf("inspect program at point %s: %w", o.point.ID, err)
@@ -56,7 +61,7 @@ func (s *ProgramState) inspect(o *observation) error {
 		return err
 	}
 	id, _ := info.ID()
-	s.ID, s.Tag = uint32(id), info.Tag
+	s.ID, s.Tag, s.Name = uint32(id), info.Tag, info.Name
 	if sinceBoot, ok := info.LoadTime(); ok {
 		var now unix.Timespec
 		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

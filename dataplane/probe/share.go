@@ -85,6 +85,9 @@ func (c *Change) loadTracers(next *watching) error {
 			return err
 		}
 	}
+	if next.seesDepartures() && !e.Has(FeatureTracing) {
+		return ErrNoDepartures
+	}
 	if next.seesDepartures() && n.xmit.program == nil {
 		spec := e.xmitSpec.Copy()
 		// The model of the tables inside others is not itself in use.

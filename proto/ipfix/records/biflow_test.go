@@ -84,17 +84,17 @@ func TestBiflowRoundTrip(t *testing.T) {
 }
 
 // Records between prefixes tell the addresses and how much of them counts.
-func betweenPrefixes() (*ipfix.Template, error, records.Flow) {
+func betweenPrefixes() (*ipfix.Template, records.Flow, error) {
 	tmpl, err := records.FlowTemplate(model, records.IPv4,
 		[]string{"destinationIPv4Prefix", "ipDiffServCodePoint", "sourceIPv4Prefix", "sourceIPv6Prefix"}, records.FlowOptions{})
-	return tmpl, err, records.Flow{
+	return tmpl, records.Flow{
 		Origin: origin, Tuple: records.Tuple{Source: netip.MustParseAddr("192.0.2.0"), Destination: netip.MustParseAddr("198.51.0.0")},
 		SourceLength: 24, DestinationLength: 16, DiffServ: 46, Octets: 99, Packets: 3, Start: milliseconds(), End: milliseconds() + 1e9,
-	}
+	}, err
 }
 
 func TestPrefixRoundTrip(t *testing.T) {
-	tmpl, err, f := betweenPrefixes()
+	tmpl, f, err := betweenPrefixes()
 	through(t, tmpl, err, func(v *records.Visitor, take func(ipfix.Header, *records.Flow)) { v.Flow = take }, f)
 }
 
@@ -106,7 +106,7 @@ func exported(t *testing.T, sink ipfix.Sink) {
 		tmpl, err := biflowTemplate(&f)
 		write(t, e, tmpl, err, f)
 	}
-	tmpl, err, f := betweenPrefixes()
+	tmpl, f, err := betweenPrefixes()
 	write(t, e, tmpl, err, f)
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
