@@ -78,11 +78,7 @@ func (t *throttle) configure(limit float64, policies []compile.Policy) {
 		t.limit, t.window = limit, nil
 	}
 	if t.steps > 0 {
-		// Those that are suspended do not run: the order stays until all is well.
-		t.ladder = slices.DeleteFunc(t.ladder, func(r rung) bool {
-			return !slices.ContainsFunc(policies, func(p compile.Policy) bool { return p.Name == r.policy })
-		})
-		t.steps = min(t.steps, len(t.ladder))
+		t.follow(policies)
 	} else {
 		t.ladder = ladderOf(policies)
 	}
@@ -90,6 +86,24 @@ func (t *throttle) configure(limit float64, policies []compile.Policy) {
 		t.steps = 0
 		t.changed()
 	}
+}
+
+// follow keeps the order while there are steps in force: policies that are
+// suspended do not run, and those in the ladder keep their places. The steps of
+// policies that are gone are gone too, and new policies come last.
+func (t *throttle) follow(policies []compile.Policy) {
+	kept, steps := t.ladder[:0:0], t.steps
+	known := make(map[string]bool)
+	for i, r := range t.ladder {
+		known[r.policy] = true
+		if slices.ContainsFunc(policies, func(p compile.Policy) bool { return p.Name == r.policy }) {
+			kept = append(kept, r)
+		} else if i < t.steps {
+			steps--
+		}
+	}
+	fresh := slices.DeleteFunc(slices.Clone(policies), func(p compile.Policy) bool { return known[p.Name] })
+	t.ladder, t.steps = append(kept, ladderOf(fresh)...), steps
 }
 
 // measured takes the processor time of one interval, in percent.

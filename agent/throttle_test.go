@@ -103,3 +103,27 @@ func TestThrottleOfADeletedPolicy(t *testing.T) {
 		t.Errorf("%+v after recovery", got)
 	}
 }
+
+// The steps of a policy that is gone do not pass to those after it, and a
+// policy that is new can be throttled too.
+func TestThrottleFollowsTheConfiguration(t *testing.T) {
+	th := &throttle{changed: func() {}, log: slog.New(slog.DiscardHandler)}
+	low, high, fresh := throttled("low", 1, plan.SelectUniform), throttled("high", 2, plan.SelectUniform), throttled("fresh", 0, plan.SelectAll)
+	th.configure(10, []compile.Policy{low, high})
+	for range maxHalvings + 1 {
+		th.span(11)
+	}
+	if got := th.of("high"); got != (intent.Reaction{Halvings: 1}) {
+		t.Fatalf("seven steps: %+v", got)
+	}
+	th.configure(10, []compile.Policy{high, fresh})
+	if got := th.of("high"); got != (intent.Reaction{Halvings: 1}) {
+		t.Errorf("steps of another policy fell to it: %+v", got)
+	}
+	for range maxHalvings + 1 {
+		th.span(11)
+	}
+	if got := th.of("fresh"); !got.Suspended {
+		t.Errorf("a new policy is never throttled: %+v", got)
+	}
+}
