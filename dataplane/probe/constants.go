@@ -102,7 +102,8 @@ func constants(p *plan.Point, states map[uint32]uint32, whole *plan.Plan, number
 
 // deepFeatures are what needs calls within calls, and so most of the stack.
 const deepFeatures = point.BPFIfitFeatureIFIT_FEATURE_INNER | point.BPFIfitFeatureIFIT_FEATURE_SAMPLE |
-	point.BPFIfitFeatureIFIT_FEATURE_TCP | point.BPFIfitFeatureIFIT_FEATURE_DIGEST
+	point.BPFIfitFeatureIFIT_FEATURE_TCP | point.BPFIfitFeatureIFIT_FEATURE_DIGEST |
+	point.BPFIfitFeatureIFIT_FEATURE_BURST
 
 // plainFeatures are the other classes of what a program does beyond metering.
 // A program that keeps its packet on the stack, where the verifier follows
