@@ -172,7 +172,7 @@ func TestCulpritsAreTheLargest(t *testing.T) {
 	large := flowPacket(1002, 1400)
 	// Each run takes about as long as a bin: look for one bin that holds more
 	// than eight flows, with the large one among them.
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		for port := range uint16(12) {
 			p := flowPacket(3000+port, 50)
@@ -189,5 +189,5 @@ func TestCulpritsAreTheLargest(t *testing.T) {
 		}
 		return
 	}
-	t.Skip("this machine is too slow to hand twelve flows over within a millisecond")
+	t.Fatal("twelve flows were never handed over within one millisecond")
 }
