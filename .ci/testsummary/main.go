@@ -85,7 +85,7 @@ func run(t *tally, flags, packages []string) error {
 	if len(packages) == 0 {
 		return nil
 	}
-	args := append([]string{"-json", "-count=1", "-timeout=15m"}, flags...)
+	args := append([]string{"-json", "-count=1", "-timeout=40m"}, flags...)
 	cmd := command("test", append(args, packages...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
